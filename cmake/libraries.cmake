@@ -1,0 +1,15 @@
+# Debian 12 packages (packaging/apt-build.txt). Imported once here; the layers name them.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing)
+find_library(SNAPPY_LIBRARY snappy REQUIRED)
+find_package(GTest REQUIRED)
+
+set(KLAMM_LIBRARIES_base fmt::fmt PkgConfig::isal)
+set(KLAMM_LIBRARIES_records PkgConfig::zstd PkgConfig::lz4 PkgConfig::zlib ${SNAPPY_LIBRARY})
+set(KLAMM_LIBRARIES_runtime Threads::Threads PkgConfig::uring)
