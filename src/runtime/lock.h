@@ -1,0 +1,33 @@
+// A lock for a few dozen nanoseconds of work: partition state, queues. Never held across a wait or a sleep.
+// try_lock and the moment after it pass through Scheduling, so that a simulation can refuse or reorder them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace klamm::runtime {
+
+// Scheduling points of the boundary. The real one never refuses.
+class Scheduling {
+ public:
+  virtual ~Scheduling() = default;
+  virtual bool refuse_try_lock() = 0;
+};
+
+class ShortLock {
+ public:
+  explicit ShortLock(Scheduling& scheduling) : scheduling_(scheduling) {}
+  ShortLock(const ShortLock&) = delete;
+  ShortLock& operator=(const ShortLock&) = delete;
+
+  bool try_lock();
+  // Spins a little, then yields the processor in a futex wait.
+  void lock();
+  void unlock();
+
+ private:
+  Scheduling& scheduling_;
+  std::atomic<std::uint32_t> state_{0};  // 0 free, 1 held, 2 held and somebody sleeps
+};
+
+}  // namespace klamm::runtime
