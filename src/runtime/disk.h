@@ -62,6 +62,13 @@ class File {
 };
 using FileRef = std::shared_ptr<File>;
 
+// A range of a file, on its way to a socket. Keeps the file alive, also when its name is gone.
+struct FileSlice {
+  FileRef file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
 enum class OpenMode : std::uint8_t {
   read,           // must exist
   write,          // must exist; read and write

@@ -1,0 +1,24 @@
+// What the cluster says of one partition: a value that the metadata image, a LeaderAndIsr request or znodes can fill.
+#pragma once
+
+#include <vector>
+
+#include "base/types.h"
+#include "base/uuid.h"
+
+namespace klamm::replication {
+
+struct PartitionState {
+  Uuid topic_id;
+  BrokerId leader = no_broker;
+  LeaderEpoch leader_epoch = no_leader_epoch;
+  PartitionEpoch partition_epoch{0};
+  std::vector<BrokerId> replicas;
+  std::vector<BrokerId> isr;
+  Uuid directory;            // where this broker's replica lives; directory_unassigned when nobody decided
+  bool is_new = false;       // a log may be made when there is none
+
+  bool operator==(const PartitionState&) const = default;
+};
+
+}  // namespace klamm::replication
