@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Runs the tests: every part in turn, one line each, and the count at the end. See ./check."""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "release"
+LOGS = ROOT / "build" / "check"
+
+
+class Part:
+    """A command whose exit code decides. Its last 'N passed, N failed[, N skipped]' line counts; without one it is one test."""
+
+    def __init__(self, name, command, what, minutes=5, quick=False):
+        self.name, self.command, self.what, self.minutes, self.quick = name, command, what, minutes, quick
+
+
+def unit_parts():
+    """One part per room that has tests."""
+    rooms = re.findall(r"^add_layer\((\w+)", (ROOT / "CMakeLists.txt").read_text(), re.M)
+    for room in rooms:
+        if any((ROOT / "src" / room).rglob("*_test.cpp")):
+            yield Part(f"unit/{room}", [str(BUILD / f"klamm_{room}_tests")], f"unit tests of {room}", quick=True)
+
+
+def script(path):
+    return [str(ROOT / path)]
+
+
+# What needs more than one room, in the order in which a failure tells most.
+DEFAULT_PARTS = [
+    Part("structure", [sys.executable, "tests/structure/check_layers_test.py"], "layers, planted violations", quick=True),
+]
+
+FULL_PARTS = [
+    Part("asan", ["tools/check_sanitized", "asan"], "unit tests with address and undefined-behaviour sanitizers", 60),
+    Part("tsan", ["tools/check_sanitized", "tsan"], "unit tests with the thread sanitizer", 60),
+]
+
+COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
+GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.", re.M)
+GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below", re.M)
+GTEST_SKIPPED = re.compile(r"^\[  SKIPPED \] (\d+) tests?, listed below", re.M)
+UNITTEST = re.compile(r"^Ran (\d+) tests? in", re.M)
+UNITTEST_BAD = re.compile(r"^FAILED \((.*)\)", re.M)
+
+
+def number(pattern, text):
+    found = pattern.findall(text)
+    return int(found[-1]) if found else 0
+
+
+def counts_of(output, exit_code):
+    if counted := COUNT.findall(output):
+        passed, failed, skipped = (int(n or 0) for n in counted[-1])
+    elif GTEST_PASSED.search(output) or GTEST_FAILED.search(output):
+        passed, failed, skipped = (number(p, output) for p in (GTEST_PASSED, GTEST_FAILED, GTEST_SKIPPED))
+        passed -= skipped if skipped <= passed else 0
+    elif UNITTEST.search(output):
+        bad = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", " ".join(UNITTEST_BAD.findall(output))))
+        skipped = sum(int(n) for n in re.findall(r"skipped=(\d+)", output))
+        passed, failed = number(UNITTEST, output) - bad - skipped, bad
+    else:
+        passed, failed, skipped = (1, 0, 0) if exit_code == 0 else (0, 0, 0)
+    if exit_code != 0 and failed == 0:
+        failed = 1
+    return passed, failed, skipped
+
+
+def run_part(part):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / (part.name.replace("/", "-") + ".log")
+    started = time.monotonic()
+    with open(log, "w", encoding="utf-8") as out:
+        try:
+            code = subprocess.run(part.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                  timeout=part.minutes * 60, check=False).returncode
+        except subprocess.TimeoutExpired:
+            out.write(f"\nstopped after {part.minutes} minutes\n")
+            code = 124
+        except OSError as error:
+            out.write(f"{error}\n")
+            code = 127
+    output = log.read_text(encoding="utf-8", errors="replace")
+    passed, failed, skipped = counts_of(output, code)
+    seconds = time.monotonic() - started
+    print(f"{'ok  ' if failed == 0 else 'FAIL'} {part.name:<28} {passed:>5} passed {failed:>3} failed {skipped:>3} skipped "
+          f"{seconds:7.1f} s", flush=True)
+    if failed:
+        print("".join(f"    {line}\n" for line in output.splitlines()[-40:]), end="")
+        print(f"    whole log: {log.relative_to(ROOT)}", flush=True)
+    return passed, failed, skipped
+
+
+def build(targets):
+    started = time.monotonic()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / "build.log"
+    with open(log, "w", encoding="utf-8") as out:
+        code = subprocess.run([str(ROOT / "tools" / "build"), *targets], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+                              check=False).returncode
+    print(f"{'ok  ' if code == 0 else 'FAIL'} build {time.monotonic() - started:60.1f} s", flush=True)
+    if code:
+        print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]))
+    return code == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Klamm's tests")
+    parser.add_argument("--quick", action="store_true", help="unit tests and structure only")
+    parser.add_argument("--full", action="store_true", help="the long parts too, or only those named")
+    parser.add_argument("--list", action="store_true", help="names the parts and what they hold")
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    options = parser.parse_args()
+
+    default = list(unit_parts()) + DEFAULT_PARTS
+    parts = [p for p in default if p.quick] if options.quick else default + (FULL_PARTS if options.full else [])
+    if options.parts:
+        known = {p.name: p for p in default + FULL_PARTS}
+        unknown = [name for name in options.parts if name not in known]
+        if unknown:
+            parser.error(f"no such part: {', '.join(unknown)}; --list names them")
+        parts = [known[name] for name in options.parts]
+    if options.list:
+        for part in default + FULL_PARTS:
+            print(f"{part.name:<28} {'' if part in default else '--full '}{part.what}")
+        return 0
+
+    install = subprocess.run([str(ROOT / "tools" / "install"), "build", "test"], cwd=ROOT, check=False)
+    if install.returncode != 0:
+        return 1
+    if not build(["all"]):
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
+    totals = [0, 0, 0]
+    for part in parts:
+        totals = [a + b for a, b in zip(totals, run_part(part))]
+    print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
+    return 0 if totals[1] == 0 and totals[0] > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
