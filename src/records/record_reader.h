@@ -1,0 +1,52 @@
+// Reads the records of any entry: plain or compressed, of any magic.
+#pragma once
+
+#include <optional>
+
+#include "records/batch_walker.h"
+#include "records/compression.h"
+#include "records/legacy.h"
+#include "records/record_batch_view.h"
+
+namespace klamm::records {
+
+// A compressed batch of magic 2 is decompressed piece by piece into the decompressor's scratch room, which grows only
+// as far as the largest record needs and never by what a record merely says of its length. A record is valid until
+// next().
+//   for (RecordReader reader(batch, decompressor); reader.next();) use(reader.record());
+// Errors: invalid_record for records that lie (Kafka's texts), corrupt_message for an undecodable payload,
+// message_too_large for one beyond the decompressor's limit.
+class RecordReader {
+ public:
+  // The batch's bytes and the decompressor outlive the reader; one reader at a time per decompressor.
+  RecordReader(const RecordBatchView& batch, Decompressor& decompressor);
+  // The entry passed EntryView::check().
+  RecordReader(const EntryView& entry, Decompressor& decompressor);
+  ~RecordReader();
+  RecordReader(const RecordReader&) = delete;
+  RecordReader& operator=(const RecordReader&) = delete;
+
+  bool next();
+  const RecordView& record() const { return record_; }
+  bool ok() const { return !error_; }
+  const Error& error() const { return *error_; }
+
+ private:
+  void open(const RecordBatchView& batch);
+  bool next_streamed();
+  bool fill(std::size_t bytes);
+  bool stop(Error error);
+
+  Decompressor& decompressor_;
+  std::optional<RecordCursor> plain_;
+  std::optional<LegacyRecordReader> legacy_;
+  std::optional<BatchHeader> header_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  bool drained_ = false;
+  std::int32_t read_ = 0;
+  RecordView record_;
+  std::optional<Error> error_;
+};
+
+}  // namespace klamm::records
