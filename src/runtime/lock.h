@@ -16,6 +16,18 @@ class Scheduling {
 
 class ShortLock {
  public:
+  // Holds the lock for a scope.
+  class Guard {
+   public:
+    explicit Guard(ShortLock& lock) : lock_(lock) { lock_.lock(); }
+    ~Guard() { lock_.unlock(); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    ShortLock& lock_;
+  };
+
   explicit ShortLock(Scheduling& scheduling) : scheduling_(scheduling) {}
   ShortLock(const ShortLock&) = delete;
   ShortLock& operator=(const ShortLock&) = delete;
