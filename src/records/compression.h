@@ -34,12 +34,11 @@ struct LevelRange {
 };
 LevelRange level_range(CompressionType type);
 
-// A codec with its level.
+// A codec with its level; no level means the codec's own default.
 struct Compression {
   CompressionType type = CompressionType::none;
-  int level = 0;
+  std::optional<int> level = {};
 
-  static Compression standard(CompressionType type) { return {type, level_range(type).standard}; }
   bool operator==(const Compression&) const = default;
 };
 
@@ -61,7 +60,7 @@ class Compressor {
 
 // What a payload may become. Checked before memory is taken: a payload that says or turns out to be larger is refused.
 struct DecompressionLimits {
-  std::size_t plain_bytes_max = std::size_t{256} << 20;
+  std::size_t plain_bytes_max = std::size_t{128} << 20;
 };
 
 // Turns a payload back into plain bytes, a piece at a time. One payload at a time: start() ends the one before.
@@ -86,7 +85,7 @@ class Decompressor {
   void set_limits(DecompressionLimits limits) { limits_ = limits; }
   // Room that readers of records use again from batch to batch; cut back to a megabyte by release().
   ByteVector& scratch() { return scratch_; }
-  // Gives back what an unusually large payload made grow.
+  // Ends the payload and gives back what an unusually large one made grow.
   void release();
 
  private:
@@ -97,8 +96,9 @@ class Decompressor {
   ByteVector scratch_;
 };
 
-// Cheap signs that `payload` may be of this codec and hold `records` records of at least `record_bytes_min` bytes each:
-// the codec's magic bytes, and no more plain bytes than its format can ever make of so many compressed ones.
-bool is_plausible_payload(CompressionType type, Bytes payload, std::int32_t records);
+// Cheap signs of a lie, for payloads that are not opened. Whether a payload begins as its codec's do (snappy can begin
+// with anything); whether it can become so many records, given the most that the codec's format can make of a byte.
+bool begins_like(CompressionType type, Bytes payload);
+bool can_hold(CompressionType type, std::size_t payload_bytes, std::int32_t records);
 
 }  // namespace klamm::records

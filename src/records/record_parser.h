@@ -1,0 +1,119 @@
+// Takes one record of magic 2 apart. Two ways to the same result: parse_record_fast() takes what ordinary records look
+// like with one bounds check for the varints, and gives up on anything else; parse_record() checks every byte and says
+// what is wrong. Both are used together: fast first, then the other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/varint.h"
+#include "records/record.h"
+
+namespace klamm::records {
+
+struct RawRecord {
+  const std::byte* key = nullptr;
+  const std::byte* value = nullptr;
+  const std::byte* headers = nullptr;
+  const std::byte* end = nullptr;
+  std::int64_t timestamp_delta = 0;
+  std::int32_t offset_delta = 0;
+  std::int32_t key_size = -1;
+  std::int32_t value_size = -1;
+  std::int32_t header_count = 0;
+  std::int8_t attributes = 0;
+};
+
+namespace detail {
+
+// One to four bytes, all of which may be read; nullptr when the value goes on.
+inline const std::byte* short_varint(const std::byte* at, std::uint32_t& value) {
+  const auto b0 = static_cast<std::uint32_t>(at[0]);
+  if (b0 < 0x80) [[likely]] {
+    value = b0;
+    return at + 1;
+  }
+  const auto b1 = static_cast<std::uint32_t>(at[1]);
+  if (b1 < 0x80) [[likely]] {
+    value = (b0 & 0x7f) | b1 << 7;
+    return at + 2;
+  }
+  const auto b2 = static_cast<std::uint32_t>(at[2]);
+  if (b2 < 0x80) {
+    value = (b0 & 0x7f) | (b1 & 0x7f) << 7 | b2 << 14;
+    return at + 3;
+  }
+  const auto b3 = static_cast<std::uint32_t>(at[3]);
+  if (b3 < 0x80) {
+    value = (b0 & 0x7f) | (b1 & 0x7f) << 7 | (b2 & 0x7f) << 14 | b3 << 21;
+    return at + 4;
+  }
+  return nullptr;
+}
+
+}  // namespace detail
+
+// The record at `at`, which ends before `end`: the byte after it, or nullptr when it is broken or unusual (varints
+// above 2^27, headers that do not fill it, the last few bytes of a batch): ask parse_record() then.
+inline const std::byte* parse_record_fast(const std::byte* at, const std::byte* end, RawRecord& record) {
+  // Length, attributes, timestamp, offset, key size: at most 4 bytes each here. Then key, value size (4), value, count
+  // (1).
+  constexpr std::ptrdiff_t slack = 4 + 1 + 4 + 4 + 4;
+  if (end - at < slack) return nullptr;
+  std::uint32_t raw = 0;
+  at = detail::short_varint(at, raw);
+  if (!at) return nullptr;
+  const std::int32_t size = unzigzag(raw);
+  if (size < 0 || size > end - at) return nullptr;
+  const std::byte* record_end = at + size;
+
+  record.attributes = static_cast<std::int8_t>(*at++);
+  if (!(at = detail::short_varint(at, raw))) return nullptr;
+  record.timestamp_delta = unzigzag(raw);
+  if (!(at = detail::short_varint(at, raw))) return nullptr;
+  record.offset_delta = unzigzag(raw);
+
+  if (!(at = detail::short_varint(at, raw))) return nullptr;
+  record.key_size = unzigzag(raw);
+  record.key = at;
+  if (record.key_size > 0) {
+    if (record.key_size > record_end - at) return nullptr;
+    at += record.key_size;
+  }
+  if (end - at < 4 || !(at = detail::short_varint(at, raw))) return nullptr;
+  record.value_size = unzigzag(raw);
+  record.value = at;
+  if (record.value_size > 0) {
+    if (record.value_size > record_end - at) return nullptr;
+    at += record.value_size;
+  }
+  // Almost every record ends in a zero: no headers. The rest is parse_record()'s.
+  if (record_end - at != 1 || *at != std::byte{0}) return nullptr;
+  record.header_count = 0;
+  record.headers = record_end;
+  record.end = record_end;
+  return record_end;
+}
+
+// Nothing when the record is in order; else Kafka's text for what is wrong with it.
+std::optional<std::string> parse_record(Bytes from, RawRecord& record);
+
+// The record as its readers see it; the caller sets offset, timestamp and sequence.
+inline void fill_view(const RawRecord& raw, const std::byte* begin, RecordView& view) {
+  view.attributes = raw.attributes;
+  view.size_bytes = static_cast<std::int32_t>(raw.end - begin);
+  view.key_data = raw.key;
+  view.key_size = raw.key_size;
+  view.value_data = raw.value;
+  view.value_size = raw.value_size;
+  view.headers = Headers({raw.headers, raw.end}, raw.header_count);
+}
+
+// Java's arithmetic: hostile deltas wrap.
+inline std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+}  // namespace klamm::records
