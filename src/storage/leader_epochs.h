@@ -50,7 +50,8 @@ class LeaderEpochs {
   // (-1, -1) when the epoch is -1 or newer than all that is known.
   EpochEndOffset end_offset_of(LeaderEpoch epoch, Offset log_end) const;
 
-  // The text of leader-epoch-checkpoint.
+  bool operator==(const LeaderEpochs&) const = default;
+
   std::string to_text() const;
   // Fails (message: what is wrong where) on a text that is not one; entries out of order are resolved as by assign().
   static Result<LeaderEpochs> parse(std::string_view text, std::string_view path);
