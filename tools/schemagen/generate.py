@@ -89,6 +89,20 @@ def api_rows(messages):
     return "\n".join(lines)
 
 
+def catalog_includes(messages):
+    names = dict.fromkeys(header_of(message) for message in messages)
+    return "\n".join(["// Generated from schemas/.", "#pragma once", ""] + [f'#include "{name}"' for name in names] + [""])
+
+
+def catalog_rows(messages):
+    lines = ["// Generated from schemas/: rows of the table in catalog.cpp."]
+    for message in messages:
+        lines.append(f'type_of<{message.name}, Owned>("{message.name}"),')
+        if message.views:
+            lines.append(f'type_of<{message.name}View, Viewed>("{message.name}View"),')
+    return "\n".join(lines + [""])
+
+
 def check_api_keys(messages, errors):
     """Keys without a gap, pairs that agree, errors that exist."""
     for index, message in enumerate(messages):
@@ -112,6 +126,8 @@ def outputs(schemas):
     requests = [message for message in messages if message.kind == "request"]
     check_api_keys(requests, messages)
     files = {"protocol/api_rows.h": api_rows(requests)}
+    files["protocol/catalog_includes.h"] = catalog_includes(messages)
+    files["protocol/catalog_rows.h"] = catalog_rows(messages)
     for name, group in grouped(messages, header_of).items():
         files[name] = header(group)
     for name, group in grouped(messages, source_of).items():
