@@ -29,8 +29,8 @@ bool BrokerRegistration::has_online_directory(Uuid directory) const {
 
 bool BrokerRegistration::has_uncordoned_directories() const {
   if (directories.empty() || !cordoned_directories) return true;
-  return std::ranges::any_of(directories, [&](Uuid id) {
-    return std::ranges::find(*cordoned_directories, id) == cordoned_directories->end();
+  return std::ranges::any_of(directories, [&](Uuid directory) {
+    return std::ranges::find(*cordoned_directories, directory) == cordoned_directories->end();
   });
 }
 
