@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -104,6 +105,8 @@ class Disk {
   // A missing file is fine.
   virtual void remove_file(const std::string& path) = 0;
   virtual void remove_tree(const std::string& path) = 0;
+  // sync_data of all the files, together where the system can (io_uring); an error each, null where it went well. Blocks.
+  virtual std::vector<std::exception_ptr> sync_files(std::span<const FileRef> files);
   // fsync of the directory: names made, renamed or removed in it survive a power cut.
   virtual void sync_directory(const std::string& path) = 0;
   // Throws EFBIG when the file is larger than `bytes_max`.

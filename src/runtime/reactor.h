@@ -39,19 +39,26 @@ class Timer {
   friend class TimerQueue;
   Reactor* reactor_ = nullptr;
   MonoTime at_{};
-  std::uint64_t order_ = 0;
+  std::uint64_t order_ = 0;  // of arming: timers of one time fire in it
+  std::size_t slot_ = 0;     // in the heap
 };
 
-// Called once at the end of the turn in which it was requested.
+class TurnEndList;
+
+// Called once at the end of the turn in which it was requested. Destroying one that is requested is fine.
 class TurnEnd {
  public:
-  virtual ~TurnEnd() = default;
+  TurnEnd() = default;
+  TurnEnd(const TurnEnd&) = delete;
+  TurnEnd& operator=(const TurnEnd&) = delete;
+  virtual ~TurnEnd();
   virtual void turn_ended() = 0;
 
  private:
   friend class TurnEndList;
+  TurnEndList* list_ = nullptr;
+  TurnEnd* previous_ = nullptr;
   TurnEnd* next_ = nullptr;
-  bool listed_ = false;
 };
 
 // Runs `block()` on an I/O thread, then `done()` on the reactor that offloaded it. `block` may throw: done() then finds it in `failure`.
