@@ -1,0 +1,137 @@
+#include "client/consumer.h"
+
+#include "client/fetcher.h"
+#include "client/offset_lookup.h"
+
+namespace klamm::client {
+
+using runtime::MonoTime;
+using runtime::Task;
+
+namespace {
+
+TopicPartition internal(const PartitionName& name) {
+  return {name.topic, PartitionIndex(name.partition)};
+}
+PartitionName external(const TopicPartition& name) {
+  return {name.topic, name.partition.value};
+}
+
+Task<Result<std::map<PartitionName, OffsetAndTimestamp>>> offsets_at(Fetcher& fetcher,
+                                                                     std::map<TopicPartition, std::int64_t> asked) {
+  const MonoTime deadline = fetcher.core().now() + fetcher.settings().default_api_timeout;
+  const auto found = co_await look_up_offsets(fetcher.core(), std::move(asked), fetcher.settings().isolation, deadline);
+  std::map<PartitionName, OffsetAndTimestamp> result;
+  for (const auto& [name, each] : found) {
+    if (each.error) co_return Error(*each.error).about(name.topic, name.partition.value);
+    if (each.offset >= 0) result.insert({external(name), {each.offset, each.timestamp, each.leader_epoch}});
+  }
+  co_return std::move(result);
+}
+
+Task<Result<std::map<PartitionName, std::int64_t>>> ends(Fetcher& fetcher, std::vector<PartitionName> partitions,
+                                                         std::int64_t which) {
+  std::map<TopicPartition, std::int64_t> asked;
+  for (const PartitionName& name : partitions) asked[internal(name)] = which;
+  const auto found = co_await offsets_at(fetcher, std::move(asked));
+  if (!found) co_return found.error();
+  std::map<PartitionName, std::int64_t> result;
+  for (const auto& [name, each] : *found) result[name] = each.offset;
+  co_return std::move(result);
+}
+
+}  // namespace
+
+Consumer::Consumer(Client& client, const Properties& properties) {
+  Properties all = client.properties();
+  for (const auto& [key, value] : properties) all.insert_or_assign(key, value);
+  Result<ConsumerSettings> settings = consumer_settings(all, client.core().log());
+  if (client.configuration_error()) {
+    configuration_error_ = client.configuration_error();
+  } else if (!settings) {
+    configuration_error_ = settings.error();
+  } else {
+    fetcher_ = std::make_unique<Fetcher>(client.core(), *std::move(settings));
+  }
+}
+
+Consumer::~Consumer() = default;
+Consumer::Consumer(Consumer&&) noexcept = default;
+Consumer& Consumer::operator=(Consumer&&) noexcept = default;
+
+void Consumer::assign(const std::vector<PartitionName>& partitions) {
+  std::set<TopicPartition> wanted;
+  for (const PartitionName& name : partitions) wanted.insert(internal(name));
+  if (fetcher_) fetcher_->assign(wanted);
+}
+
+void Consumer::follow(const std::vector<std::string>& topics) {
+  if (fetcher_) fetcher_->follow(topics);
+}
+
+void Consumer::follow_matching(std::function<bool(std::string_view)> matches) {
+  if (fetcher_) fetcher_->follow_matching(std::move(matches));
+}
+
+std::vector<PartitionName> Consumer::assignment() const {
+  std::vector<PartitionName> names;
+  if (fetcher_) {
+    for (const auto& [name, partition] : fetcher_->partitions()) names.push_back(external(name));
+  }
+  return names;
+}
+
+void Consumer::seek(const PartitionName& partition, std::int64_t offset) {
+  if (fetcher_) fetcher_->seek(internal(partition), offset);
+}
+
+void Consumer::seek_to_beginning(const PartitionName& partition) {
+  if (fetcher_) fetcher_->reset(internal(partition), OffsetReset::Kind::earliest);
+}
+
+void Consumer::seek_to_end(const PartitionName& partition) {
+  if (fetcher_) fetcher_->reset(internal(partition), OffsetReset::Kind::latest);
+}
+
+void Consumer::pause(const PartitionName& partition, bool paused) {
+  if (fetcher_) fetcher_->pause(internal(partition), paused);
+}
+
+Task<Result<std::int64_t>> Consumer::position(PartitionName partition) {
+  if (configuration_error_) co_return *configuration_error_;
+  const MonoTime deadline = fetcher_->core().now() + fetcher_->settings().default_api_timeout;
+  TopicPartition name = internal(partition);
+  const Result<std::int64_t> found = co_await fetcher_->position(std::move(name), deadline);
+  co_return found;
+}
+
+Task<Result<Batch>> Consumer::poll(runtime::Duration timeout) {
+  if (configuration_error_) co_return *configuration_error_;
+  const MonoTime now = fetcher_->core().now();
+  const MonoTime deadline = timeout > runtime::never - now ? runtime::never : now + timeout;
+  Result<Batch> batch = co_await fetcher_->poll(deadline);
+  co_return std::move(batch);
+}
+
+Task<Result<std::map<PartitionName, std::int64_t>>> Consumer::beginning_offsets(std::vector<PartitionName> partitions) {
+  if (configuration_error_) co_return *configuration_error_;
+  auto found = co_await ends(*fetcher_, std::move(partitions), special_timestamp::earliest);
+  co_return std::move(found);
+}
+
+Task<Result<std::map<PartitionName, std::int64_t>>> Consumer::end_offsets(std::vector<PartitionName> partitions) {
+  if (configuration_error_) co_return *configuration_error_;
+  auto found = co_await ends(*fetcher_, std::move(partitions), special_timestamp::latest);
+  co_return std::move(found);
+}
+
+Task<Result<std::map<PartitionName, OffsetAndTimestamp>>> Consumer::offsets_for_times(
+    std::map<PartitionName, std::int64_t> timestamps) {
+  if (configuration_error_) co_return *configuration_error_;
+  std::map<TopicPartition, std::int64_t> asked;
+  for (const auto& [name, timestamp] : timestamps) asked[internal(name)] = timestamp;
+  auto found = co_await offsets_at(*fetcher_, std::move(asked));
+  co_return std::move(found);
+}
+
+}  // namespace klamm::client
