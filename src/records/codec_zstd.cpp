@@ -8,7 +8,7 @@ namespace klamm::records {
 namespace {
 
 // The largest window that a producer's level can ask for (22: 128 MiB). Reserving it costs no memory until it is
-// written, which the limit on plain bytes bounds; what a frame beyond this asks for is refused.
+// written, which the limit on plain bytes bounds. A frame that asks for more is refused, as by every other reader.
 constexpr int window_log_max = 27;
 // A context that has grown beyond this is not kept.
 constexpr std::size_t context_bytes_kept = std::size_t{4} << 20;
@@ -54,7 +54,6 @@ Result<std::size_t> ZstdDecoder::read(MutableBytes to, std::size_t) {
     if (ZSTD_isError(left)) {
       const auto code = ZSTD_getErrorCode(left);
       if (code == ZSTD_error_memory_allocation) throw std::bad_alloc();
-      if (code == ZSTD_error_frameParameter_windowTooLarge) return decodes_to_too_much();
       return undecodable(ZSTD_getErrorName(left));
     }
     frame_open_ = left != 0;

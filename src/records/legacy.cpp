@@ -155,7 +155,7 @@ Result<void> LegacyRecordReader::open(Decompressor& decompressor) {
         "message offset '{}' and it is not zero.",
         outer, *last)));
   }
-  offset_base_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(outer) - static_cast<std::uint64_t>(*last));
+  offset_base_ = wrapping_subtract(outer, *last);
   return {};
 }
 
@@ -215,8 +215,7 @@ bool LegacyRecordReader::next() {
   position_ += bytes->size();
   record_ = inner->record();
   magic_ = inner->magic();
-  record_.offset = Offset(static_cast<std::int64_t>(static_cast<std::uint64_t>(record_.offset.value) +
-                                                    static_cast<std::uint64_t>(offset_base_)));
+  record_.offset = Offset(wrapping_add(record_.offset.value, offset_base_));
   if (magic_ == 1 && entry_.timestamp_type() == TimestampType::log_append_time) record_.timestamp = entry_.timestamp();
   return true;
 }

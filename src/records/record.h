@@ -24,12 +24,22 @@ inline constexpr std::int32_t no_sequence = -1;
 
 // Sequence numbers wrap from 2^31-1 to 0.
 constexpr std::int32_t increment_sequence(std::int32_t sequence, std::int32_t by) {
-  constexpr auto max = std::numeric_limits<std::int32_t>::max();
-  return sequence > max - by ? by - (max - sequence) - 1 : sequence + by;
+  constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t sum = std::int64_t{sequence} + by;
+  return static_cast<std::int32_t>(sum > max ? sum - max - 1 : sum);
 }
 constexpr std::int32_t decrement_sequence(std::int32_t sequence, std::int32_t by) {
-  constexpr auto max = std::numeric_limits<std::int32_t>::max();
-  return sequence < by ? max - (by - sequence) + 1 : sequence - by;
+  constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t difference = std::int64_t{sequence} - by;
+  return static_cast<std::int32_t>(difference < 0 ? difference + max + 1 : difference);
+}
+
+// Java's arithmetic: offsets and deltas that were not checked wrap.
+constexpr std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+constexpr std::int64_t wrapping_subtract(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
 }
 
 struct HeaderView {

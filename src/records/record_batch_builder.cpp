@@ -39,10 +39,6 @@ std::size_t body_size(std::int32_t offset_delta, std::int64_t timestamp_delta, c
          nullable_size(fields.value) + headers_size(fields.headers);
 }
 
-std::int64_t difference(Timestamp a, Timestamp b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a.value) - static_cast<std::uint64_t>(b.value));
-}
-
 // Writes into room that was made before.
 class Writer {
  public:
@@ -102,7 +98,7 @@ void RecordBatchBuilder::begin_record(Offset offset, Timestamp timestamp) {
 void RecordBatchBuilder::append_at(Offset offset, const RecordFields& fields) {
   begin_record(offset, fields.timestamp);
   const auto offset_delta = static_cast<std::int32_t>(offset - options_.base_offset);
-  const std::int64_t timestamp_delta = difference(fields.timestamp, base_timestamp_);
+  const std::int64_t timestamp_delta = wrapping_subtract(fields.timestamp.value, base_timestamp_.value);
   const std::size_t body = body_size(offset_delta, timestamp_delta, fields);
   ENSURE(body <= static_cast<std::size_t>(int32_max));
   const std::size_t at = plain_.size();
@@ -126,7 +122,7 @@ void RecordBatchBuilder::append_at(Offset offset, const RecordFields& fields) {
 void RecordBatchBuilder::append_at(Offset offset, const RecordView& record) {
   begin_record(offset, record.timestamp);
   const auto offset_delta = static_cast<std::int32_t>(offset - options_.base_offset);
-  const std::int64_t timestamp_delta = difference(record.timestamp, base_timestamp_);
+  const std::int64_t timestamp_delta = wrapping_subtract(record.timestamp.value, base_timestamp_.value);
   const auto key = record.nullable_key();
   const auto value = record.nullable_value();
   const std::size_t body = 1 + varlong_size(timestamp_delta) + varint_size(offset_delta) + nullable_size(key) +
@@ -154,7 +150,7 @@ std::size_t RecordBatchBuilder::estimated_bytes(double ratio) const {
 
 std::size_t RecordBatchBuilder::plain_bytes_after(const RecordFields& fields) const {
   const auto offset_delta = static_cast<std::int32_t>(next_offset() - options_.base_offset);
-  const std::int64_t timestamp_delta = empty() ? 0 : difference(fields.timestamp, base_timestamp_);
+  const std::int64_t timestamp_delta = empty() ? 0 : wrapping_subtract(fields.timestamp.value, base_timestamp_.value);
   return plain_.size() + record_size(offset_delta, timestamp_delta, fields);
 }
 

@@ -58,8 +58,8 @@ class BatchHeader {
   explicit BatchHeader(const std::byte* header) : at_(header) {}
 
   Offset base_offset() const { return Offset(load<std::int64_t>(batch_field::base_offset)); }
-  Offset last_offset() const { return base_offset() + last_offset_delta(); }
-  Offset next_offset() const { return last_offset() + 1; }
+  Offset last_offset() const { return Offset(wrapping_add(base_offset().value, last_offset_delta())); }
+  Offset next_offset() const { return Offset(wrapping_add(last_offset().value, 1)); }
   // Bytes of the whole batch, as it says itself.
   std::int64_t size_bytes() const {
     return std::int64_t{load<std::int32_t>(batch_field::length)} + std::int64_t{log_overhead};

@@ -111,9 +111,4 @@ inline void fill_view(const RawRecord& raw, const std::byte* begin, RecordView& 
   view.headers = Headers({raw.headers, raw.end}, raw.header_count);
 }
 
-// Java's arithmetic: hostile deltas wrap.
-inline std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-
 }  // namespace klamm::records

@@ -21,11 +21,6 @@ constexpr std::int16_t used_attributes = 0x7f;
 
 using Refusal = std::unexpected<ValidationError>;
 
-// `a - b` as Java computes it.
-std::int64_t wrapping_subtract(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
-
 // Sets timestamp type and maximum timestamp and patches the checksum, which was right before.
 void restamp(MutableBytes batch, std::uint32_t crc_factor, TimestampType type, Timestamp max) {
   std::byte before[stamped_bytes];
@@ -70,6 +65,8 @@ struct ProduceValidator::Pass {
     bool offsets_in_order = true;
     std::int64_t error_count = 0;
     bool timestamp_errors = false;
+    // Stored as it comes, but not written anew.
+    std::optional<Timestamp> negative_timestamp;
     RejectionMetric metric = RejectionMetric::none;
     std::vector<RecordError> errors;
   };
@@ -103,7 +100,7 @@ struct ProduceValidator::Pass {
   std::expected<Found, ValidationError> scan(bool rebuild) const;
   void judge(const RecordView& record, std::int32_t index, bool in_place, Found& found) const;
   std::expected<void, ValidationError> verdict(Found& found) const;
-  std::expected<ValidatedBatch, ValidationError> rebuild();
+  std::expected<ValidatedBatch, ValidationError> rebuild(const Found& found);
   ValidatedBatch facts(MutableBytes result) const;
 };
 
@@ -142,8 +139,14 @@ std::expected<ValidatedBatch, ValidationError> ProduceValidator::Pass::run(Mutab
   if (stays && !found.offsets_in_order) {
     auto scanned = scan(true);
     if (!scanned) return std::unexpected(std::move(scanned.error()));
+    found.negative_timestamp = scanned->negative_timestamp;
   }
-  std::expected<ValidatedBatch, ValidationError> result = stays && found.offsets_in_order ? facts(bytes) : rebuild();
+  const bool in_place = stays && found.offsets_in_order;
+  std::expected<ValidatedBatch, ValidationError> result;
+  if (in_place)
+    result = facts(bytes);
+  else
+    result = rebuild(found);
   if (!result) return result;
   result->source_compression = source;
   result->opened = open || (source != CompressionType::none && result->rebuilt);
@@ -171,16 +174,16 @@ std::expected<void, ValidationError> ProduceValidator::Pass::find_batch(MutableB
                     options.produce_version));
   }
   bytes = records.first(walker.entry().size_bytes());
+  if (options.produce_version < 7 && batch().compression() == CompressionType::zstd) {
+    return refuse_request(fmt::format("Produce requests with version {} are not allowed to use ZStandard compression",
+                                      options.produce_version),
+                          ErrorCode::unsupported_compression_type);
+  }
   if (bytes.size() < batch_overhead) {
     return refuse_request(
         fmt::format("Record batch is corrupt (the size {} is smaller than the minimum allowed overhead {})",
                     bytes.size(), batch_overhead),
         ErrorCode::corrupt_message);
-  }
-  if (options.produce_version < 7 && batch().compression() == CompressionType::zstd) {
-    return refuse_request(fmt::format("Produce requests with version {} are not allowed to use ZStandard compression",
-                                      options.produce_version),
-                          ErrorCode::unsupported_compression_type);
   }
   const auto second = walker.next();
   if (second == BatchWalker::Step::corrupt) return refuse_request(walker.error().message, walker.error().code);
@@ -347,8 +350,8 @@ std::expected<ProduceValidator::Pass::Found, ValidationError> ProduceValidator::
     judge(record, index, in_place, found);
     if (record.timestamp > found.max_timestamp) found.max_timestamp = record.timestamp;
     if (by_client() && record.offset != Offset(index)) found.offsets_in_order = false;
-    if (!rebuild || found.error_count > 0) continue;
-    if (record.timestamp < no_timestamp) return refuse(fmt::format("Invalid negative timestamp {}", record.timestamp));
+    if (record.timestamp < no_timestamp && !found.negative_timestamp) found.negative_timestamp = record.timestamp;
+    if (!rebuild || found.error_count > 0 || found.negative_timestamp) continue;
     if (builder.plain_bytes() + static_cast<std::size_t>(record.size_bytes) + varlong_bytes_max >
         owner.decompressor_.limits().plain_bytes_max)
       return refuse(decodes_to_too_much().error());
@@ -410,7 +413,17 @@ std::expected<void, ValidationError> ProduceValidator::Pass::verdict(Found& foun
 }
 
 // The batch that scan(true) left in the builder.
-std::expected<ValidatedBatch, ValidationError> ProduceValidator::Pass::rebuild() {
+std::expected<ValidatedBatch, ValidationError> ProduceValidator::Pass::rebuild(const Found& found) {
+  // What is stored as it comes, whatever the producer says of itself, is not written anew like that.
+  const auto header = batch();
+  if (found.negative_timestamp) return refuse(fmt::format("Invalid negative timestamp {}", *found.negative_timestamp));
+  if (header.is_transactional() && header.producer_id() == no_producer_id)
+    return refuse("Cannot write transactional messages without a valid producer ID");
+  if (header.producer_id() != no_producer_id && header.producer_epoch() == no_producer_epoch)
+    return refuse("Invalid negative producer epoch");
+  if (header.producer_id() != no_producer_id && header.base_sequence() < 0 && !header.is_control())
+    return refuse("Invalid negative sequence number used");
+  if (owner.builder_.empty()) return refuse("A record batch without records cannot be written anew");
   ByteVector rebuilt = owner.builder_.take(owner.compressor_);
   if (rebuilt.size() > static_cast<std::size_t>(options.batch_bytes_max)) {
     return refuse(fmt::format("Message batch size is {} bytes in append to partition {} which exceeds the maximum "
