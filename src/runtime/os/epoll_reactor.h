@@ -1,0 +1,66 @@
+// The real loop. One turn: events of sockets, posted work, timers, turn-end hooks, then sleep. It makes no system call but
+// epoll_wait by itself, and none at all to be woken while it is awake.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "runtime/os/clock.h"
+#include "runtime/os/io_threads.h"
+#include "runtime/os/poller.h"
+#include "runtime/queues.h"
+#include "runtime/reactor.h"
+
+namespace klamm::runtime::os {
+
+class EpollReactor final : public Reactor {
+ public:
+  EpollReactor(unsigned index, Clock& clock, IoThreads& io);
+  ~EpollReactor() override;
+
+  // Runs turns on the calling thread until stop().
+  void run();
+  // Any thread, also a signal handler: run() returns after the turn it is in.
+  void stop();
+
+  Poller& poller() { return poller_; }
+  // How often epoll_wait returned: what an idle reactor must not do.
+  std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
+
+  unsigned index() const override { return index_; }
+  MonoTime now() const override { return now_; }
+  Clock& clock() override { return clock_; }
+  void post(Work& work) override;
+  void arm(Timer& timer, MonoTime at) override { timers_.arm(*this, timer, at); }
+  void disarm(Timer& timer) override { timers_.disarm(timer); }
+  void at_turn_end(TurnEnd& hook) override { hooks_.add(hook); }
+  void offload(BlockingWork& work) override { io_.run(work, *this); }
+  bool is_current() const override { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+
+ private:
+  struct WakeUp final : Poller::Target {
+    explicit WakeUp(EpollReactor& its) : reactor(its) {}
+    void ready(std::uint32_t events) override;
+    EpollReactor& reactor;
+  };
+  void wake();
+  int sleep_ms() const;
+
+  unsigned index_;
+  Clock& clock_;
+  IoThreads& io_;
+  Poller poller_;
+  WorkQueue work_;
+  TimerQueue timers_;
+  TurnEndList hooks_;
+  MonoTime now_;
+  int event_ = -1;
+  std::uint32_t event_handle_ = 0;
+  WakeUp wake_up_;
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::thread::id> thread_;
+  std::atomic<std::uint64_t> turns_{0};
+};
+
+}  // namespace klamm::runtime::os

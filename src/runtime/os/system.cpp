@@ -1,0 +1,40 @@
+#include "runtime/os/system.h"
+
+#include <signal.h>
+
+#include <algorithm>
+
+namespace klamm::runtime::os {
+
+System::System(Options options, LogSink& log)
+    : disk_({.descriptors_max = options.descriptors_max, .io_uring = options.io_uring}),
+      io_(std::make_unique<IoThreads>(std::max(options.io_threads, 1u))),
+      environment_{clock_, random_, disk_, network_, scheduling_, {}, log} {
+  const unsigned count = options.reactors != 0 ? options.reactors : std::max(std::thread::hardware_concurrency(), 1u);
+  for (unsigned i = 0; i < count; ++i) {
+    reactors_.push_back(std::make_unique<EpollReactor>(i, clock_, *io_));
+    environment_.reactors.push_back(reactors_.back().get());
+  }
+}
+
+// What is being done on I/O threads ends first: it posts to the reactors.
+System::~System() { io_.reset(); }
+
+void System::run() {
+  // The signals of the process are its main thread's.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < reactors_.size(); ++i) threads.emplace_back([this, i] { reactors_[i]->run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  reactors_.front()->run();
+  for (std::thread& thread : threads) thread.join();
+}
+
+void System::stop() {
+  for (const auto& reactor : reactors_) reactor->stop();
+}
+
+}  // namespace klamm::runtime::os
