@@ -13,6 +13,7 @@
 #include "protocol/messages/assign_replicas_to_dirs.h"
 #include "protocol/messages/broker_heartbeat.h"
 #include "protocol/messages/broker_registration.h"
+#include "protocol/messages/controller_registration.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_topics.h"
@@ -58,6 +59,9 @@ class ControllerChannel {
                                                                             protocol::BrokerHeartbeatRequest request) = 0;
   virtual runtime::Task<protocol::UnregisterBrokerResponse> unregister_broker(
       runtime::Reactor& reactor, CallerContext caller, protocol::UnregisterBrokerRequest request) = 0;
+  // A combined node says where its controller listens (levels from 3.7-IV0 on).
+  virtual runtime::Task<protocol::ControllerRegistrationResponse> register_controller(
+      runtime::Reactor& reactor, CallerContext caller, protocol::ControllerRegistrationRequest request) = 0;
   // Where the broker put its replicas.
   virtual runtime::Task<protocol::AssignReplicasToDirsResponse> assign_replicas_to_dirs(
       runtime::Reactor& reactor, CallerContext caller, protocol::AssignReplicasToDirsRequest request) = 0;
