@@ -488,6 +488,7 @@ void Sender::fail_everything(const Error& error) {
 
 Task<void> Sender::obtain_producer_id() {
   protocol::InitProducerIdRequest request;
+  request.transactional_id.reset();
   request.transaction_timeout_ms = std::numeric_limits<std::int32_t>::max();
   Backoff pause = core_.backoff();
   for (;;) {
