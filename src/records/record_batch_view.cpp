@@ -114,7 +114,9 @@ bool RecordCursor::next() {
   if (read_ >= count_) return false;
   RawRecord raw;
   if (!parse_record_fast(at_, end_, raw)) [[unlikely]] {
-    if (auto fault = parse_record({at_, end_}, raw)) return stop(std::move(*fault));
+    RawRecord careful;
+    if (auto fault = parse_record({at_, end_}, careful)) return stop(std::move(*fault));
+    raw = careful;
   }
   if (++read_ == count_ && raw.end != end_)
     return stop("Incorrect declared batch size, records still remaining in file");

@@ -27,6 +27,7 @@ RecordReader::RecordReader(const EntryView& entry, Decompressor& decompressor) :
     return;
   }
   legacy_.emplace(*legacy, decompressor_);
+  current_ = &legacy_->record();
 }
 
 RecordReader::~RecordReader() {
@@ -36,6 +37,7 @@ RecordReader::~RecordReader() {
 void RecordReader::open(const RecordBatchView& batch) {
   if (!batch.is_compressed()) {
     plain_.emplace(batch);
+    current_ = &plain_->record();
     return;
   }
   if (batch.record_count() < 0) {
@@ -55,7 +57,6 @@ bool RecordReader::next() {
       if (!plain_->ok()) error_ = plain_->error();
       return false;
     }
-    record_ = plain_->record();
     return true;
   }
   if (legacy_) {
@@ -63,7 +64,6 @@ bool RecordReader::next() {
       if (!legacy_->ok()) error_ = legacy_->error();
       return false;
     }
-    record_ = legacy_->record();
     return true;
   }
   return next_streamed();

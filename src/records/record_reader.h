@@ -27,7 +27,7 @@ class RecordReader {
   RecordReader& operator=(const RecordReader&) = delete;
 
   bool next();
-  const RecordView& record() const { return record_; }
+  const RecordView& record() const { return *current_; }
   bool ok() const { return !error_; }
   const Error& error() const { return *error_; }
 
@@ -46,6 +46,8 @@ class RecordReader {
   bool drained_ = false;
   std::int32_t read_ = 0;
   RecordView record_;
+  // Where the record that next() found is: here, or in one of the readers above.
+  const RecordView* current_ = &record_;
   std::optional<Error> error_;
 };
 

@@ -21,6 +21,11 @@ constexpr std::int16_t used_attributes = 0x7f;
 
 using Refusal = std::unexpected<ValidationError>;
 
+// A few hundred nanoseconds: computed where a timestamp will be stamped only.
+std::uint32_t shift_factor(Bytes batch) {
+  return crc32c_shift_factor(batch.size() - stamped_begin - stamped_bytes);
+}
+
 // Sets timestamp type and maximum timestamp and patches the checksum, which was right before.
 void restamp(MutableBytes batch, std::uint32_t crc_factor, TimestampType type, Timestamp max) {
   std::byte before[stamped_bytes];
@@ -156,7 +161,7 @@ std::expected<ValidatedBatch, ValidationError> ProduceValidator::Pass::run(Mutab
   const BatchHeader header(result->bytes.data());
   if (options.timestamp_type == TimestampType::create_time &&
       (header.timestamp_type() != TimestampType::create_time || header.max_timestamp() != found.max_timestamp))
-    restamp(result->bytes, result->crc_factor, TimestampType::create_time, found.max_timestamp);
+    restamp(result->bytes, shift_factor(result->bytes), TimestampType::create_time, found.max_timestamp);
   return result;
 }
 
@@ -295,14 +300,15 @@ std::expected<ProduceValidator::Pass::Found, ValidationError> ProduceValidator::
   std::int64_t max = int64_min;
   bool offsets_in_order = true;
   bool all_have_keys = true;
-  RawRecord record;
   for (std::int32_t i = 0; i < count; ++i) {
-    const std::byte* next = parse_record_fast(at, end, record);
-    if (!next) {
-      if (auto fault = parse_record({at, end}, record)) return refuse(std::move(*fault));
-      next = record.end;
+    // Two variables: the one whose address is not given away stays in registers.
+    RawRecord record;
+    if (!parse_record_fast(at, end, record)) [[unlikely]] {
+      RawRecord careful;
+      if (auto fault = parse_record({at, end}, careful)) return refuse(std::move(*fault));
+      record = careful;
     }
-    at = next;
+    at = record.end;
     const std::int64_t timestamp = wrapping_add(base_timestamp, record.timestamp_delta);
     min = std::min(min, timestamp);
     max = std::max(max, timestamp);
@@ -450,7 +456,7 @@ ValidatedBatch ProduceValidator::Pass::facts(MutableBytes result) const {
   batch.last_sequence = header.last_sequence();
   batch.transactional = header.is_transactional();
   batch.control = header.is_control();
-  batch.crc_factor = crc32c_shift_factor(result.size() - stamped_begin - stamped_bytes);
+  if (options.timestamp_type == TimestampType::log_append_time) batch.crc_factor = shift_factor(result);
   return batch;
 }
 
