@@ -95,51 +95,67 @@ void RecordBatchBuilder::begin_record(Offset offset, Timestamp timestamp) {
   ++count_;
 }
 
+namespace {
+
+struct RecordShape {
+  std::int32_t offset_delta = 0;
+  std::int64_t timestamp_delta = 0;
+  std::optional<Bytes> key;
+  std::optional<Bytes> value;
+  std::int32_t header_count = 0;
+  // Everything behind the length prefix.
+  std::size_t body_bytes = 0;
+};
+
+// `write_headers` writes what is left of the body.
+void append_record(ByteVector& to, const RecordShape& shape, auto write_headers) {
+  ENSURE(shape.body_bytes <= static_cast<std::size_t>(int32_max));
+  const auto body = static_cast<std::int32_t>(shape.body_bytes);
+  const std::size_t at = to.size();
+  to.resize(at + varint_size(body) + shape.body_bytes);
+  Writer writer(to.data() + at);
+  writer.varint(body);
+  writer.byte(0);  // attributes: none are defined
+  writer.varlong(shape.timestamp_delta);
+  writer.varint(shape.offset_delta);
+  writer.nullable(shape.key);
+  writer.nullable(shape.value);
+  writer.varint(shape.header_count);
+  write_headers(writer);
+  ENSURE(writer.at() == to.data() + to.size());
+}
+
+}  // namespace
+
 void RecordBatchBuilder::append_at(Offset offset, const RecordFields& fields) {
   begin_record(offset, fields.timestamp);
-  const auto offset_delta = static_cast<std::int32_t>(offset - options_.base_offset);
-  const std::int64_t timestamp_delta = wrapping_subtract(fields.timestamp.value, base_timestamp_.value);
-  const std::size_t body = body_size(offset_delta, timestamp_delta, fields);
-  ENSURE(body <= static_cast<std::size_t>(int32_max));
-  const std::size_t at = plain_.size();
-  plain_.resize(at + varint_size(static_cast<std::int32_t>(body)) + body);
-  Writer writer(plain_.data() + at);
-  writer.varint(static_cast<std::int32_t>(body));
-  writer.byte(0);
-  writer.varlong(timestamp_delta);
-  writer.varint(offset_delta);
-  writer.nullable(fields.key);
-  writer.nullable(fields.value);
-  writer.varint(static_cast<std::int32_t>(fields.headers.size()));
-  for (const auto& header : fields.headers) {
-    writer.varint(size_of(as_bytes(header.key)));
-    writer.bytes(as_bytes(header.key));
-    writer.nullable(header.value);
-  }
-  ENSURE(writer.at() == plain_.data() + plain_.size());
+  RecordShape shape{.offset_delta = static_cast<std::int32_t>(offset - options_.base_offset),
+                    .timestamp_delta = wrapping_subtract(fields.timestamp.value, base_timestamp_.value),
+                    .key = fields.key,
+                    .value = fields.value,
+                    .header_count = static_cast<std::int32_t>(fields.headers.size())};
+  shape.body_bytes = body_size(shape.offset_delta, shape.timestamp_delta, fields);
+  append_record(plain_, shape, [&fields](Writer& writer) {
+    for (const auto& header : fields.headers) {
+      writer.varint(size_of(as_bytes(header.key)));
+      writer.bytes(as_bytes(header.key));
+      writer.nullable(header.value);
+    }
+  });
 }
 
 void RecordBatchBuilder::append_at(Offset offset, const RecordView& record) {
   begin_record(offset, record.timestamp);
-  const auto offset_delta = static_cast<std::int32_t>(offset - options_.base_offset);
-  const std::int64_t timestamp_delta = wrapping_subtract(record.timestamp.value, base_timestamp_.value);
-  const auto key = record.nullable_key();
-  const auto value = record.nullable_value();
-  const std::size_t body = 1 + varlong_size(timestamp_delta) + varint_size(offset_delta) + nullable_size(key) +
-                           nullable_size(value) + varint_size(record.headers.size()) + record.headers.bytes().size();
-  ENSURE(body <= static_cast<std::size_t>(int32_max));
-  const std::size_t at = plain_.size();
-  plain_.resize(at + varint_size(static_cast<std::int32_t>(body)) + body);
-  Writer writer(plain_.data() + at);
-  writer.varint(static_cast<std::int32_t>(body));
-  writer.byte(0);
-  writer.varlong(timestamp_delta);
-  writer.varint(offset_delta);
-  writer.nullable(key);
-  writer.nullable(value);
-  writer.varint(record.headers.size());
-  writer.bytes(record.headers.bytes());
-  ENSURE(writer.at() == plain_.data() + plain_.size());
+  RecordShape shape{.offset_delta = static_cast<std::int32_t>(offset - options_.base_offset),
+                    .timestamp_delta = wrapping_subtract(record.timestamp.value, base_timestamp_.value),
+                    .key = record.nullable_key(),
+                    .value = record.nullable_value(),
+                    .header_count = record.headers.size()};
+  // The size without headers counts one byte for their number, 0.
+  const RecordFields fields{.key = shape.key, .value = shape.value};
+  shape.body_bytes = body_size(shape.offset_delta, shape.timestamp_delta, fields) - 1 +
+                     varint_size(shape.header_count) + record.headers.bytes().size();
+  append_record(plain_, shape, [&record](Writer& writer) { writer.bytes(record.headers.bytes()); });
 }
 
 std::size_t RecordBatchBuilder::estimated_bytes(double ratio) const {

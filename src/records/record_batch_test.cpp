@@ -111,6 +111,46 @@ TEST(RecordBatch, TheBuilderWritesKafkasBytes) {
   EXPECT_EQ(build(producer, false), to_hex(kafka_batch("v2-transactional")));
 }
 
+TEST(RecordBatch, TheExampleInDocsRecordsIsTrue) {
+  const auto batch = make_batch(
+      {.base_offset = Offset(42), .partition_leader_epoch = LeaderEpoch(3)},
+      {{42, fixture_time, "k", "hello", {{"h", "1"}}}, {43, fixture_time + 5, std::nullopt, std::nullopt, {}}});
+  EXPECT_EQ(to_hex(batch),
+            "000000000000002a"
+            "00000049"
+            "00000003"
+            "02"
+            "37ac6c7c"
+            "0000"
+            "00000001"
+            "0000018bcfe56800"
+            "0000018bcfe56805"
+            "ffffffffffffffff"
+            "ffff"
+            "ffffffff"
+            "00000002"
+            "20"
+            "00"
+            "00"
+            "00"
+            "02"
+            "6b"
+            "0a"
+            "68656c6c6f"
+            "02"
+            "02"
+            "68"
+            "02"
+            "31"
+            "0c"
+            "00"
+            "0a"
+            "02"
+            "01"
+            "01"
+            "00");
+}
+
 TEST(RecordBatch, CompactionsBatchesAreKafkasToo) {
   const auto horizon = make_batch({.base_offset = Offset(100),
                                    .partition_leader_epoch = LeaderEpoch(5),
