@@ -28,8 +28,8 @@
 
 namespace klamm::storage {
 
+class Log;
 class LogDirectory;
-class Segment;
 
 // All the numbers a fetch answers with, taken at one moment (KAFKA-9835, KAFKA-9807, KAFKA-7104).
 struct LogOffsets {
@@ -115,15 +115,16 @@ struct LogOpening {
   Offset log_start{0};
   std::optional<Offset> high_watermark; // clamped to what the log holds
   std::chrono::milliseconds producer_id_expiration = std::chrono::days(1);
-  // Told about work that became due later (files to delete, a flush.ms that runs out, producers to expire): see due().
-  std::function<void()> on_upkeep;
+  // Told, by any thread, that due() may have become earlier. Only posts.
+  std::function<void(Log&)> on_upkeep;
 };
 
-class Log;
 using LogRef = std::shared_ptr<Log>;
 
 class Log : public std::enable_shared_from_this<Log> {
  public:
+  struct State;  // log_state.h
+
   // Opens what is in the directory, or makes a new log. Blocks (recovery can take long): on an I/O thread or at start.
   // Derivable files that are missing or wrong are rebuilt; the tail is cut at the first batch that is not whole.
   // Throws runtime::DiskError; std::runtime_error when partition.metadata names another topic id.
@@ -187,6 +188,7 @@ class Log : public std::enable_shared_from_this<Log> {
   Offset last_stable_offset() const;
   std::uint64_t size_bytes() const;
   std::size_t segment_count() const;
+  Offset first_segment_base() const;
   std::vector<ActiveProducer> active_producers() const;
 
   // --- look-ups -------------------------------------------------------------------------------------------------------
@@ -217,7 +219,8 @@ class Log : public std::enable_shared_from_this<Log> {
   // Retention by start, size and time. Returns the segments removed; their files go file.delete.delay.ms later.
   runtime::Task<std::size_t> delete_old_segments(runtime::Reactor& reactor);
   runtime::Task<Result<void>> roll(runtime::Reactor& reactor);
-  void expire_producers(Timestamp now);
+  // Now and then: forgets producers that were silent for producer.id.expiration.ms, and memory that only hot reads need.
+  runtime::Task<void> rest(runtime::Reactor& reactor, Timestamp now);
   // When upkeep() has something to do next: delayed deletions, flush.ms.
   runtime::MonoTime due() const;
   runtime::Task<void> upkeep(runtime::Reactor& reactor);
@@ -227,8 +230,6 @@ class Log : public std::enable_shared_from_this<Log> {
   void rename_directory(std::string directory_name);
 
  private:
-  friend class LogLoader;
-  struct State;
   Log(LogDirectory& directory, LogOpening opening);
 
   TopicPartition name_;

@@ -26,7 +26,9 @@ struct LogDirectoriesSettings {
 
   std::vector<std::string> paths;                                          // log.dirs
   unsigned recovery_threads_per_directory = 2;                             // num.recovery.threads.per.data.dir
+  Milliseconds initial_task_delay_ms = std::chrono::seconds(30);           // log.initial.task.delay.ms
   Milliseconds retention_check_ms = std::chrono::minutes(5);               // log.retention.check.interval.ms
+  Milliseconds flush_check_ms = Milliseconds::max();                       // log.flush.scheduler.interval.ms, for its log line
   Milliseconds recovery_point_checkpoint_ms = std::chrono::minutes(1);     // log.flush.offset.checkpoint.interval.ms
   Milliseconds log_start_checkpoint_ms = std::chrono::minutes(1);          // log.flush.start.offset.checkpoint.interval.ms
   Milliseconds high_watermark_checkpoint_ms = std::chrono::seconds(5);     // replica.high.watermark.checkpoint.interval.ms
@@ -34,7 +36,7 @@ struct LogDirectoriesSettings {
   Milliseconds producer_id_expiration_check = std::chrono::minutes(10);    // producer.id.expiration.check.interval.ms
 };
 
-// What the owner is asked and told. Called on the reactor of load(), except topic_settings: from I/O threads too.
+// What the owner is asked and told, on the reactor of load().
 class LogDirectoriesEvents {
  public:
   virtual ~LogDirectoriesEvents() = default;
@@ -58,7 +60,8 @@ class LogDirectories {
   // lock is held by another process, when a directory is named twice, or when none works.
   void lock();
 
-  const std::vector<std::unique_ptr<LogDirectory>>& directories() const { return directories_; }
+  // In the order of log.dirs, the offline ones too.
+  std::vector<LogDirectory*> directories() const;
   LogDirectory* directory_of(Uuid id) const;
   // As it was found; nothing when the file is missing or the directory offline.
   const std::optional<MetaProperties>& meta_properties(const LogDirectory& directory) const;
@@ -67,8 +70,8 @@ class LogDirectories {
   // The broker epoch in the clean-shutdown files, when all directories have the same one. Before load(), which deletes them.
   std::optional<std::int64_t> clean_shutdown_broker_epoch() const;
 
-  // Reads the markers and checkpoints, lists the logs, opens them in parallel in the background of `tasks`; returns when
-  // the listing is done. Then upkeep begins. `events` outlives this. Throws std::runtime_error with Kafka's message for a
+  // Reads the markers and checkpoints, lists the logs, opens them in parallel in the background of `tasks`, which is
+  // `reactor`'s; returns when the listing is done. Then upkeep begins. `events` outlives this. Throws std::runtime_error with Kafka's message for a
   // directory that is not a partition's and for a partition found twice.
   runtime::Task<void> load(runtime::Reactor& reactor, runtime::TaskGroup& tasks, LogDirectoriesEvents& events);
   // Every log is open (or failed).
@@ -88,16 +91,16 @@ class LogDirectories {
   // Renames the directory to "-delete" (the files go later) or "-stray" and forgets the log.
   runtime::Task<Result<void>> remove(runtime::Reactor& reactor, TopicPartition name, bool stray = false);
   void reconfigure(const std::string& topic, const LogSettingsRef& settings);
+  // New intervals; the paths stay as they are.
   void reconfigure(LogDirectoriesSettings settings);
 
-  // Flushes and closes all logs, writes the checkpoints and, where every log was loaded, the clean-shutdown file; then
-  // lets the locks go.
+  // After the tasks were stopped: flushes and closes all logs, writes the checkpoints and, where every log was loaded, the
+  // clean-shutdown file; then lets the locks go.
   runtime::Task<void> stop(runtime::Reactor& reactor, std::int64_t broker_epoch);
 
  private:
   struct Inner;
   runtime::Environment& environment_;
-  std::vector<std::unique_ptr<LogDirectory>> directories_;
   std::unique_ptr<Inner> inner_;
 };
 

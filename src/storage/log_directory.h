@@ -27,13 +27,38 @@ inline constexpr std::string_view high_watermark = "replication-offset-checkpoin
 inline constexpr std::string_view cleaner = "cleaner-offset-checkpoint";
 }  // namespace directory_file
 
+// How many index entries are held in memory, for all logs of a directory; each holder counts its own.
+class IndexMemory {
+ public:
+  explicit IndexMemory(std::atomic<std::int64_t>& total) : total_(total) {}
+  ~IndexMemory() { set(0); }
+  IndexMemory(const IndexMemory&) = delete;
+  IndexMemory& operator=(const IndexMemory&) = delete;
+
+  void set(std::size_t entries) {
+    if (entries == mine_) return;
+    total_.fetch_add(static_cast<std::int64_t>(entries) - static_cast<std::int64_t>(mine_), std::memory_order_relaxed);
+    mine_ = entries;
+  }
+
+ private:
+  std::atomic<std::int64_t>& total_;
+  std::size_t mine_ = 0;
+};
+
 // Outlives the logs in it. Callable from any thread.
 class LogDirectory {
  public:
   // Told once, by the thread that met the error.
   using FailureListener = std::function<void(LogDirectory&)>;
+  // Told when a number that a checkpoint file holds moved and none had since take_touched().
+  using TouchListener = std::function<void()>;
+  static constexpr unsigned recovery_point_moved = 1;
+  static constexpr unsigned log_start_moved = 2;
+  static constexpr unsigned high_watermark_moved = 4;
 
-  LogDirectory(runtime::Environment& environment, std::string path, FailureListener on_failure = {});
+  LogDirectory(runtime::Environment& environment, std::string path, FailureListener on_failure = {},
+               TouchListener on_touch = {});
   LogDirectory(const LogDirectory&) = delete;
   LogDirectory& operator=(const LogDirectory&) = delete;
 
@@ -52,12 +77,29 @@ class LogDirectory {
   // What every operation answers once offline.
   Error offline_error() const;
 
+  std::atomic<std::int64_t>& index_entries() { return index_entries_; }
+  // Then who needs more lets go of its own older ones.
+  bool index_memory_is_scarce() const { return index_entries_.load(std::memory_order_relaxed) > index_entries_max; }
+
+  void touch(unsigned what) {
+    if ((touched_.load(std::memory_order_relaxed) & what) == what) return;
+    if ((touched_.fetch_or(what) & what) != what && on_touch_) on_touch_();
+  }
+  unsigned touched() const { return touched_.load(std::memory_order_relaxed); }
+  // True when one of them moved since the last time.
+  bool take_touched(unsigned what) { return (touched_.fetch_and(~what) & what) != 0; }
+
  private:
+  static constexpr std::int64_t index_entries_max = 1'400'000;  // 16 MiB
+
   runtime::Environment& environment_;
   std::string path_;
+  std::atomic<std::int64_t> index_entries_{0};
   Uuid id_;
   std::atomic<bool> offline_{false};
+  std::atomic<unsigned> touched_{0};
   FailureListener on_failure_;
+  TouchListener on_touch_;
   Logger log_;
 };
 

@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -84,7 +83,8 @@ class ProducerState {
   // What one append would change: prepared and checked batch by batch, then applied at once or dropped.
   class Update {
    public:
-    Update(const ProducerState& state, std::string_view partition) : state_(state), partition_(partition) {}
+    // `partition`: for messages.
+    Update(const ProducerState& state, std::string partition) : state_(state), partition_(std::move(partition)) {}
     // Errors: OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED,
     // with Kafka's texts. With ProducerCheck::replication nothing is refused but a plain batch inside a transaction.
     // `transaction_version`: of the coordinator that sent the marker (TV2 markers carry a bumped epoch).
@@ -96,7 +96,7 @@ class ProducerState {
     ProducerEntry& entry_of(ProducerId id);
 
     const ProducerState& state_;
-    std::string_view partition_;
+    std::string partition_;
     std::vector<ProducerEntry> entries_;
     std::vector<std::pair<ProducerId, Offset>> started_;
     std::vector<CompletedTransaction> completed_;

@@ -1,0 +1,287 @@
+#include "storage/log.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+#include "storage/log_flush.h"
+#include "storage/log_state.h"
+#include "storage/partition_metadata.h"
+
+namespace klamm::storage {
+
+using runtime::Reactor;
+using runtime::ShortLock;
+
+// --- state --------------------------------------------------------------------------------------------------------------
+
+Log::State::State(Log& owner, LogDirectory& log_directory, LogOpening opening)
+    : log(owner),
+      directory(log_directory),
+      environment(log_directory.environment()),
+      disk(environment.disk),
+      on_upkeep(std::move(opening.on_upkeep)),
+      producer_id_expiration(opening.producer_id_expiration),
+      lock(environment.scheduling),
+      files{disk, log_directory.file(opening.directory_name), log_directory.index_entries()},
+      directory_name(std::move(opening.directory_name)),
+      settings(std::move(opening.settings)) {}
+
+Log::State::~State() = default;
+
+Logger Log::State::logger(std::string_view name) const {
+  return {environment.log, std::string("org.apache.kafka.storage.internals.log.") + std::string(name),
+          fmt::format("[{} partition={}, dir={}] ", name, partition(), directory.path())};
+}
+
+std::optional<Error> Log::State::unusable() const {
+  if (directory.offline()) return directory.offline_error();
+  if (closed) return Error{ErrorCode::not_leader_or_follower};
+  return std::nullopt;
+}
+
+Error Log::State::failed(std::string_view what, const std::exception& cause) {
+  return directory.failed(fmt::format("Error while {} {} in dir {}", what, partition(), directory.path()), cause);
+}
+
+std::size_t Log::State::floor_segment(Offset offset) const {
+  const auto above = std::ranges::upper_bound(segments, offset, {}, [](const SegmentRef& segment) { return segment->base; });
+  return above == segments.begin() ? 0 : static_cast<std::size_t>(above - segments.begin()) - 1;
+}
+
+Offset Log::State::last_stable_locked() const {
+  return first_unstable && *first_unstable < high_watermark ? *first_unstable : high_watermark;
+}
+
+LogOffsets Log::State::offsets_locked() const {
+  return {.log_start = log_start,
+          .local_log_start = local_log_start,
+          .last_stable = last_stable_locked(),
+          .high_watermark = high_watermark,
+          .log_end = log_end};
+}
+
+void Log::State::refresh_first_unstable_locked() {
+  first_unstable = producers.first_unstable();
+  if (first_unstable) first_unstable = std::max(*first_unstable, log_start);
+}
+
+Offset Log::State::set_high_watermark_locked(Offset to) {
+  const auto next = std::clamp(to, log_start, std::max(log_start, log_end));
+  if (next == high_watermark) return next;
+  high_watermark = next;
+  producers.high_watermark_moved(next);
+  refresh_first_unstable_locked();
+  touch(LogDirectory::high_watermark_moved);
+  return next;
+}
+
+void Log::State::set_log_start_locked(Offset to) {
+  log_start = to;
+  local_log_start = to;
+  if (high_watermark < to) set_high_watermark_locked(to);
+  if (flushed < to) {
+    flushed = to;
+    touch(LogDirectory::recovery_point_moved);
+  }
+  touch(LogDirectory::log_start_moved);
+}
+
+SegmentView Log::State::view_of(Segment& segment, Offset target) {
+  const ShortLock::Guard guard(lock);
+  return segment.view(target);
+}
+
+// --- life ---------------------------------------------------------------------------------------------------------------
+
+Log::Log(LogDirectory& directory, LogOpening opening)
+    : name_(opening.name), directory_(&directory), state_(std::make_unique<State>(*this, directory, std::move(opening))) {}
+
+Log::~Log() = default;
+
+LogRef Log::open(LogDirectory& directory, LogOpening opening) {
+  LogRef log(new Log(directory, opening));
+  load_log(*log->state_, opening);
+  return log;
+}
+
+std::string Log::path() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->files.directory;
+}
+
+std::optional<Uuid> Log::topic_id() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->topic_id;
+}
+
+Result<void> Log::assign_topic_id(Uuid id) {
+  {
+    const ShortLock::Guard guard(state_->lock);
+    if (state_->topic_id == id) return {};
+    if (state_->topic_id) {
+      return fail(ErrorCode::inconsistent_topic_id,
+                  fmt::format("Tried to assign topic ID {} to log for topic partition {},but log already contained topic ID {}",
+                              id.to_string(), name_.to_string(), state_->topic_id->to_string()));
+    }
+    state_->topic_id = id;
+  }
+  try {
+    write_partition_metadata(state_->disk, path(), id);
+  } catch (const runtime::DiskError& error) {
+    return std::unexpected(state_->failed("writing the partition metadata file of", error));
+  }
+  return {};
+}
+
+bool Log::is_future() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->directory_name.ends_with(suffix::future_directory);
+}
+
+LogSettingsRef Log::settings() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->settings;
+}
+
+void Log::reconfigure(LogSettingsRef settings) {
+  {
+    const ShortLock::Guard guard(state_->lock);
+    state_->settings = std::move(settings);
+  }
+  state_->wake_upkeep();
+}
+
+void Log::rename_directory(std::string directory_name) {
+  State& state = *state_;
+  const ShortLock::Guard guard(state.lock);
+  auto renamed = directory_->file(directory_name);
+  state.disk.rename(state.files.directory, renamed);
+  state.files.directory = std::move(renamed);
+  state.directory_name = std::move(directory_name);
+  for (const auto& segment : state.segments) segment->directory_renamed();
+}
+
+// --- numbers --------------------------------------------------------------------------------------------------------------
+
+LogOffsets Log::offsets() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->offsets_locked();
+}
+
+Offset Log::log_start() const { return offsets().log_start; }
+Offset Log::log_end() const { return offsets().log_end; }
+Offset Log::high_watermark() const { return offsets().high_watermark; }
+Offset Log::last_stable_offset() const { return offsets().last_stable; }
+
+Offset Log::recovery_point() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->flushed;
+}
+
+std::uint64_t Log::size_bytes() const {
+  const ShortLock::Guard guard(state_->lock);
+  std::uint64_t bytes = 0;
+  for (const auto& segment : state_->segments) bytes += segment->size;
+  return bytes;
+}
+
+std::size_t Log::segment_count() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->segments.size();
+}
+
+Offset Log::first_segment_base() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->segments.front()->base;
+}
+
+std::vector<ActiveProducer> Log::active_producers() const {
+  const ShortLock::Guard guard(state_->lock);
+  std::vector<ActiveProducer> active;
+  active.reserve(state_->producers.size());
+  for (const auto& entry : state_->producers.producers()) {
+    active.push_back({.id = entry.id,
+                      .epoch = entry.epoch,
+                      .last_sequence = entry.last_sequence(),
+                      .last_timestamp = entry.last_timestamp,
+                      .coordinator_epoch = entry.coordinator_epoch,
+                      .transaction_start = entry.transaction_start});
+  }
+  return active;
+}
+
+Offset Log::update_high_watermark(Offset to) {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->set_high_watermark_locked(to);
+}
+
+std::optional<Offset> Log::advance_high_watermark(Offset to) {
+  const ShortLock::Guard guard(state_->lock);
+  if (to <= state_->high_watermark) return std::nullopt;
+  const auto before = state_->high_watermark;
+  const auto now = state_->set_high_watermark_locked(to);
+  return now > before ? std::optional(now) : std::nullopt;
+}
+
+// --- epochs ---------------------------------------------------------------------------------------------------------------
+
+EpochEndOffset Log::end_offset_of_epoch(LeaderEpoch epoch) const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->epochs.end_offset_of(epoch, state_->log_end);
+}
+
+std::optional<LeaderEpoch> Log::latest_epoch() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->epochs.latest_epoch();
+}
+
+std::vector<EpochEntry> Log::epochs() const {
+  const ShortLock::Guard guard(state_->lock);
+  const auto entries = state_->epochs.entries();
+  return {entries.begin(), entries.end()};
+}
+
+TimestampOffset Log::earliest() const {
+  const ShortLock::Guard guard(state_->lock);
+  // The first known epoch need not reach back to the log's start: older formats carry none.
+  const auto first = state_->epochs.earliest();
+  const bool known = first && first->start <= state_->log_start;
+  return {.timestamp = no_timestamp, .offset = state_->log_start, .leader_epoch = known ? first->epoch : no_leader_epoch};
+}
+
+TimestampOffset Log::earliest_local() const {
+  const ShortLock::Guard guard(state_->lock);
+  return {.timestamp = no_timestamp,
+          .offset = state_->local_log_start,
+          .leader_epoch = state_->epochs.epoch_of(state_->local_log_start).value_or(no_leader_epoch)};
+}
+
+TimestampOffset Log::latest() const {
+  const ShortLock::Guard guard(state_->lock);
+  return {.timestamp = no_timestamp,
+          .offset = state_->log_end,
+          .leader_epoch = state_->epochs.latest_epoch().value_or(no_leader_epoch)};
+}
+
+runtime::Task<Result<void>> Log::set_writer_epoch(Reactor& reactor, LeaderEpoch epoch, bool as_leader) {
+  State& state = *state_;
+  bool save = false;
+  {
+    TurnWaiter turn(state, reactor, nullptr);
+    co_await turn;
+    const TurnGuard release(state);
+    const ShortLock::Guard guard(state.lock);
+    if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
+    if (epoch < state.writer_epoch) co_return fail(ErrorCode::fenced_leader_epoch);
+    state.writer_epoch = epoch;
+    state.is_leader = as_leader;
+    if (as_leader && epoch >= LeaderEpoch(0) && state.epochs.assign(epoch, state.log_end)) state.epochs_unsaved = true;
+    save = as_leader && state.epochs_unsaved;
+  }
+  if (!save) co_return Result<void>();
+  // The start of the epoch must be known after a crash even when nothing was appended in it (KAFKA-7415).
+  auto saving = wait_flush(state, reactor, state.request_flush(&reactor, Offset(0)));
+  co_return co_await std::move(saving);
+}
+
+}  // namespace klamm::storage

@@ -1,0 +1,76 @@
+#include "storage/log_flush.h"
+#include "storage/log_state.h"
+
+namespace klamm::storage {
+
+using runtime::Reactor;
+using runtime::ShortLock;
+
+// Everything a start after a clean stop relies on, on disk.
+void Log::State::close_cleanly() {
+  Segment& last = active();
+  std::optional<std::string> epochs_text;
+  {
+    const ShortLock::Guard guard(lock);
+    // A log that nobody touched costs nothing.
+    const bool dirty = flushed != log_end || epochs_unsaved || names_unsynced || parent_unsynced || !snapshots_unsynced.empty() ||
+                       last.indexes_unsynced || last.offset_index.unsaved() > 0 || last.time_index.unsaved() > 0 ||
+                       last.reserved_end > last.size || producers_end > last_snapshot;
+    if (!dirty) return;
+    for (const auto& segment : segments) {
+      if (segments[floor_segment(flushed)]->base <= segment->base) segment->open_files();
+    }
+    last.open_files();
+    last.open_indexes();
+    last.add_time_entry();
+    if (std::exchange(epochs_unsaved, false)) epochs_text = epochs.to_text();
+  }
+  last.save_indexes();
+  last.trim();
+  take_snapshot(producers, producers_end, true);
+  for (const auto offset : std::exchange(snapshots_unsynced, {})) {
+    if (disk.exists(snapshot_path(offset))) disk.open(snapshot_path(offset), runtime::OpenMode::write)->sync_data();
+  }
+  if (epochs_text) disk.replace_file(files.path(leader_epoch_checkpoint_name), as_bytes(*epochs_text));
+  for (std::size_t i = floor_segment(flushed); i < segments.size(); ++i) segments[i]->sync(true);
+  disk.sync_directory(files.directory);
+  if (std::exchange(parent_unsynced, false)) disk.sync_directory(directory.path());
+  const ShortLock::Guard guard(lock);
+  flushed = log_end;
+}
+
+runtime::Task<Result<void>> Log::close(Reactor& reactor, bool clean) {
+  State& state = *state_;
+  TurnWaiter turn(state, reactor, nullptr);
+  co_await turn;
+  const TurnGuard release(state);
+  if (auto error = state.unusable()) {
+    const ShortLock::Guard guard(state.lock);
+    state.closed = true;
+    co_return std::unexpected(std::move(*error));
+  }
+  std::optional<Error> failure;
+  if (clean) {
+    // A flush that is under way goes first; nobody asks for another while the turn is held but for waiting appends.
+    auto flushing = wait_flush(state, reactor, state.request_flush(&reactor, Offset(0)));
+    if (auto flushed = co_await std::move(flushing); !flushed) failure = std::move(flushed.error());
+    try {
+      if (!failure) {
+        auto closing = runtime::blocking(reactor, [log = shared_from_this()] { log->state_->close_cleanly(); });
+        co_await std::move(closing);
+      }
+    } catch (const runtime::DiskError& error) {
+      failure = state.failed("closing log segments for", error);
+    }
+  }
+  {
+    const ShortLock::Guard guard(state.lock);
+    state.closed = true;
+    for (const auto& segment : state.segments) segment->close_index_files();
+  }
+  state.scratch.reset();
+  if (failure) co_return std::unexpected(std::move(*failure));
+  co_return Result<void>();
+}
+
+}  // namespace klamm::storage

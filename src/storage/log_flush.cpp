@@ -1,0 +1,157 @@
+#include "storage/log_flush.h"
+
+#include "base/ensure.h"
+
+namespace klamm::storage {
+
+using runtime::Reactor;
+using runtime::ShortLock;
+
+namespace {
+
+// The reactor that flushes a log when nobody on a reactor asks: always the same one, by the name.
+Reactor& home_reactor(const runtime::Environment& environment, const TopicPartition& name) {
+  return *environment.reactors[std::hash<TopicPartition>{}(name) % environment.reactors.size()];
+}
+
+}  // namespace
+
+std::int64_t Log::State::request_flush(Reactor* reactor, Offset up_to) {
+  bool start = false;
+  std::int64_t number = 0;
+  {
+    const ShortLock::Guard guard(lock);
+    if (!flush_job) flush_job = std::make_unique<FlushJob>(*this);
+    FlushJob& job = *flush_job;
+    number = ++job.requested_;
+    job.wanted_ = std::max(job.wanted_, up_to);
+    start = !job.active_ && !job.failed_;
+    if (start) job.active_ = true;
+  }
+  if (!start) return number;
+  const bool here = reactor != nullptr && reactor->is_current();
+  flush_job->reactor_ = here ? reactor : &home_reactor(environment, log.name());
+  flush_job->keep_ = log.shared_from_this();
+  if (here) {
+    reactor->at_turn_end(*flush_job);
+  } else {
+    flush_job->reactor_->post(*flush_job);
+  }
+  return number;
+}
+
+void Log::State::FlushJob::run() { reactor_->at_turn_end(*this); }
+void Log::State::FlushJob::turn_ended() { reactor_->offload(*this); }
+
+Log::State::FlushJob::Files Log::State::FlushJob::collect() {
+  const ShortLock::Guard guard(state_.lock);
+  running_ = requested_;
+  Files work{.up_to = std::min(wanted_, state_.log_end), .directory = state_.files.directory};
+  work.names = std::exchange(state_.names_unsynced, false);
+  work.parent = std::exchange(state_.parent_unsynced, false);
+  work.snapshots = std::exchange(state_.snapshots_unsynced, {});
+  if (std::exchange(state_.epochs_unsaved, false)) work.epochs = state_.epochs.to_text();
+  if (work.up_to > state_.flushed) {
+    for (std::size_t i = state_.floor_segment(state_.flushed); i < state_.segments.size(); ++i) {
+      const auto& segment = state_.segments[i];
+      if (segment->base >= work.up_to) break;
+      // Indexes of the active segment are rebuilt after a crash; those of the others are relied on.
+      const bool rolled = i + 1 < state_.segments.size();
+      if (rolled) {
+        segment->open_files();
+      } else {
+        segment->log_file();
+      }
+      work.segments.emplace_back(segment, rolled);
+    }
+  }
+  up_to_ = work.up_to;
+  return work;
+}
+
+void Log::State::FlushJob::sync_snapshots(const Files& work) {
+  for (const auto offset : work.snapshots) {
+    const auto path = fmt::format("{}/{}", work.directory, segment_file_name(offset, suffix::snapshot));
+    if (state_.disk.exists(path)) state_.disk.open(path, runtime::OpenMode::write)->sync_data();
+  }
+}
+
+void Log::State::FlushJob::block() {
+  const auto work = collect();
+  if (work.epochs) {
+    state_.disk.replace_file(fmt::format("{}/{}", work.directory, leader_epoch_checkpoint_name), as_bytes(*work.epochs));
+  }
+  sync_snapshots(work);
+  for (const auto& [segment, with_indexes] : work.segments) segment->sync(with_indexes);
+  if (work.names) state_.disk.sync_directory(work.directory);
+  if (work.parent) state_.disk.sync_directory(state_.directory.path());
+}
+
+void Log::State::FlushJob::done() {
+  const auto keep = keep_;
+  std::int64_t finished = 0;
+  bool again = false;
+  if (failure) {
+    const auto why = std::exchange(failure, nullptr);
+    bool removed = false;
+    {
+      const ShortLock::Guard guard(state_.lock);
+      failed_ = true;
+      active_ = false;
+      removed = state_.closed;
+      keep_.reset();
+    }
+    try {
+      std::rethrow_exception(why);
+    } catch (const std::exception& error) {
+      // A log that is being removed has no files any more.
+      if (!removed) state_.failed("flushing log for", error);
+    }
+    done_.close();
+    return;
+  }
+  {
+    const ShortLock::Guard guard(state_.lock);
+    finished = running_;
+    if (up_to_ > state_.flushed) {
+      state_.flushed = std::min(up_to_, state_.log_end);
+      state_.touch(LogDirectory::recovery_point_moved);
+    }
+    if (state_.flushed >= state_.log_end) state_.flush_due.reset();
+    again = requested_ > finished;
+    active_ = again;
+    // From here on another thread may begin the next one.
+    if (!again) keep_.reset();
+  }
+  done_.advance(Offset(finished));
+  if (again) reactor_->offload(*this);
+}
+
+runtime::Task<Result<void>> wait_flush(Log::State& state, Reactor& reactor, std::int64_t number) {
+  auto waiting = state.flush_job->done_.wait(reactor, Offset(number), runtime::never);
+  if (co_await std::move(waiting) == runtime::WaitResult::reached) co_return Result<void>();
+  co_return std::unexpected(state.directory.offline() ? state.directory.offline_error() : Error{ErrorCode::not_leader_or_follower});
+}
+
+runtime::Task<Result<void>> Log::synced(Reactor& reactor, Offset up_to) {
+  State& state = *state_;
+  {
+    const ShortLock::Guard guard(state.lock);
+    if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
+    if (state.flushed >= up_to) co_return Result<void>();
+  }
+  auto waiting = wait_flush(state, reactor, state.request_flush(&reactor, log_end()));
+  co_return co_await std::move(waiting);
+}
+
+runtime::Task<Result<void>> Log::flush_all(Reactor& reactor) {
+  State& state = *state_;
+  {
+    const ShortLock::Guard guard(state.lock);
+    if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
+  }
+  auto waiting = wait_flush(state, reactor, state.request_flush(&reactor, log_end()));
+  co_return co_await std::move(waiting);
+}
+
+}  // namespace klamm::storage
