@@ -1,0 +1,80 @@
+#include "server/buffer.h"
+
+#include <bit>
+#include <cstdlib>
+#include <new>
+
+namespace klamm::server {
+
+namespace {
+
+// -1 for what is larger than every class.
+int class_of(std::size_t capacity) {
+  if (capacity > BufferPool::class_bytes_max) return -1;
+  if (capacity <= BufferPool::class_bytes_min) return 0;
+  return static_cast<int>(std::bit_width(capacity - 1)) - 8;
+}
+
+}  // namespace
+
+BufferPool::~BufferPool() { trim(); }
+
+std::size_t BufferPool::charge_of(std::size_t capacity) {
+  const int size_class = class_of(capacity);
+  return size_class < 0 ? capacity : class_bytes_min << size_class;
+}
+
+BufferRef BufferPool::take(std::size_t capacity, WhenFull when_full) {
+  const int size_class = class_of(capacity);
+  const std::size_t bytes = charge_of(capacity);
+  if (when_full == WhenFull::exceed) {
+    requests_.charge(bytes);
+  } else if (!requests_.try_charge(bytes)) {
+    return {};
+  }
+
+  Buffer* buffer = size_class < 0 ? nullptr : free_[static_cast<std::size_t>(size_class)];
+  if (buffer) {
+    free_[static_cast<std::size_t>(size_class)] = buffer->next_free_;
+    cached_bytes_ -= bytes;
+  } else {
+    void* memory = std::malloc(sizeof(Buffer) + bytes);
+    if (!memory) {
+      requests_.release(bytes);
+      throw std::bad_alloc();
+    }
+    buffer = new (memory) Buffer;
+    buffer->pool_ = this;
+    buffer->capacity_ = bytes;
+    buffer->size_class_ = size_class;
+  }
+  buffer->next_free_ = nullptr;
+  buffer->references_ = 1;
+  return BufferRef(buffer);
+}
+
+void BufferPool::give_back(Buffer* buffer) {
+  const std::size_t bytes = buffer->capacity_;
+  if (buffer->size_class_ < 0 || cached_bytes_ + bytes > cached_bytes_max) {
+    std::free(buffer);
+  } else {
+    Buffer*& first = free_[static_cast<std::size_t>(buffer->size_class_)];
+    buffer->next_free_ = first;
+    first = buffer;
+    cached_bytes_ += bytes;
+  }
+  requests_.release(bytes);
+}
+
+void BufferPool::trim() {
+  for (Buffer*& first : free_) {
+    while (first) {
+      Buffer* buffer = first;
+      first = buffer->next_free_;
+      std::free(buffer);
+    }
+  }
+  cached_bytes_ = 0;
+}
+
+}  // namespace klamm::server
