@@ -294,13 +294,15 @@ runtime::Task<void> EmbeddedLog::lead(CommitListener on_commit, FailureListener 
   check(co_await log_->set_writer_epoch(owner_, epoch_, true));
   const auto voters = voters_to_write();
   ByteVector batch = leader_change_batch(voters);
-  if (voters) quorum_.voters = voters;
-  if (voters) quorum_.voters_at = builder_.last_offset();
-  const Offset end = builder_.next_offset();
   const storage::LeaderAppend how{epoch_, environment_.clock.wall(), records::AppendOrigin::coordinator};
   const auto appended = co_await log_->append_as_leader(owner_, MutableBytes(batch), how);
   if (!appended) throw MetadataLogError(appended.error().message);
   ENSURE(appended->first_offset == next_offset_);
+  const Offset end = appended->last_offset + 1;
+  if (voters) {
+    quorum_.voters = voters;
+    quorum_.voters_at = appended->last_offset;
+  }
   // What was read at the start may have been in memory only: it is synced together with this.
   check(co_await log_->synced(owner_, end));
   next_offset_ = end;

@@ -1,0 +1,39 @@
+// For tests of this room: the real machine with one or two reactors, a directory that goes at the end, and the files that
+// Apache Kafka wrote.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <unistd.h>
+
+#include "base/logger.h"
+#include "runtime/os/system.h"
+
+namespace klamm::hosting::testing {
+
+// Beside this file.
+inline std::string testdata() { return (std::filesystem::path(__FILE__).parent_path() / "testdata").string(); }
+
+class Machine {
+ public:
+  explicit Machine(unsigned reactors = 1) : system_({.reactors = reactors, .io_uring = false}, sink_) {
+    std::string name = (std::filesystem::temp_directory_path() / "klamm-hosting-XXXXXX").string();
+    directory_ = mkdtemp(name.data());
+  }
+  ~Machine() { std::filesystem::remove_all(directory_); }
+
+  runtime::os::System& system() { return system_; }
+  runtime::Environment& environment() { return system_.environment(); }
+  runtime::Disk& disk() { return environment().disk; }
+  runtime::Random& random() { return environment().random; }
+  runtime::Reactor& reactor(unsigned index = 0) { return system_.reactor(index); }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  NullLogSink sink_;
+  runtime::os::System system_;
+  std::string directory_;
+};
+
+}  // namespace klamm::hosting::testing
