@@ -44,6 +44,10 @@ storage::LogSettingsRef log_settings(const config::TopicConfig& topic) {
 std::string bind_host(const std::string& host, runtime::Network& network) {
   if (host.empty()) return "";
   const auto addresses = network.resolve(host);
+  // As Java does: an IPv4 address before an IPv6 one.
+  for (const std::string& address : addresses) {
+    if (address.find(':') == std::string::npos) return address;
+  }
   return addresses.empty() ? host : addresses.front();
 }
 

@@ -1,0 +1,81 @@
+#include "cli/tools.h"
+
+#include "base/version.h"
+#include "cli/server_start_tool.h"
+#include "cli/topics_tool.h"
+
+namespace klamm::cli {
+namespace {
+
+constexpr Tool all[] = {
+    {"server-start", "starts a broker from a properties file", server_start_tool},
+    {"start", "starts a broker on this machine without a file", start_tool},
+    {"topics", "creates, lists, describes, alters and deletes topics", topics_tool},
+};
+
+int print_help(Streams& streams) {
+  streams.line("klamm {}: a distributed streaming platform that speaks Apache Kafka {}", klamm_version, kafka_version);
+  streams.line("");
+  streams.line("klamm TOOL [options]; klamm TOOL --help tells the options of a tool.");
+  streams.line("");
+  for (const Tool& tool : all) streams.line("  {:<20} {}", tool.name, tool.summary);
+  return 0;
+}
+
+int run_tool(const Tool& tool, Arguments arguments, Streams& streams) {
+  try {
+    return tool.run(arguments, streams);
+  } catch (const ToolExit& exit) {
+    return exit.code;
+  } catch (const JavaException& exception) {
+    print_exception(streams, exception);
+    return 1;
+  } catch (const std::exception& failure) {
+    streams.error_line("{}", failure.what());
+    return 1;
+  }
+}
+
+}  // namespace
+
+std::span<const Tool> tools() {
+  return all;
+}
+
+const Tool* find_tool(std::string_view name) {
+  for (const Tool& tool : all) {
+    if (tool.name == name) return &tool;
+  }
+  return nullptr;
+}
+
+std::string_view tool_of_program(std::string_view program) {
+  if (const auto slash = program.rfind('/'); slash != std::string_view::npos) program.remove_prefix(slash + 1);
+  if (program.ends_with(".sh")) program.remove_suffix(3);
+  if (!program.starts_with("kafka-")) return {};
+  program.remove_prefix(6);
+  return program;
+}
+
+int run_klamm(Arguments arguments, Streams& streams) {
+  std::string_view name = arguments.empty() ? std::string_view() : tool_of_program(arguments.front());
+  Arguments rest = arguments.empty() ? arguments : arguments.subspan(1);
+  if (name.empty()) {
+    if (rest.empty() || rest.front() == "--help" || rest.front() == "help") return print_help(streams);
+    if (rest.front() == "--version") {
+      streams.line("klamm {} (Apache Kafka {})", klamm_version, kafka_version);
+      return 0;
+    }
+    name = rest.front();
+    rest = rest.subspan(1);
+    if (name.starts_with("kafka-")) name = tool_of_program(name);
+  }
+  const Tool* tool = find_tool(name);
+  if (tool == nullptr) {
+    streams.error_line("There is no tool '{}'; klamm --help lists them.", name);
+    return 1;
+  }
+  return run_tool(*tool, rest, streams);
+}
+
+}  // namespace klamm::cli
