@@ -34,6 +34,17 @@ def script(path):
 # What needs more than one room, in the order in which a failure tells most.
 DEFAULT_PARTS = [
     Part("structure", [sys.executable, "tests/structure/check_layers_test.py"], "layers, planted violations", quick=True),
+    Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10),
+    Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row"),
+    Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals"),
+    Part("footprint", [sys.executable, "tests/figures/footprint_test.py"], "start, idle memory and wake-ups"),
+    Part("paths", [sys.executable, "tests/figures/paths_test.py"], "system calls and allocations of a warm request"),
+    Part("interop/kcat", script("tests/interop/run") + ["kcat"], "kcat: every codec, through kill -9 and SIGTERM"),
+    Part("interop/python-kafka", script("tests/interop/run") + ["python-kafka"], "Debian's python3-kafka"),
+    Part("interop/confluent-kafka", script("tests/interop/run") + ["confluent-kafka"], "confluent-kafka of PyPI"),
+    Part("interop/kafkajs", script("tests/interop/run") + ["kafkajs"], "kafkajs of npm"),
+    Part("interop/java", script("tests/interop/run") + ["java"], "Java clients 4.4.0 and 2.1.1"),
+    Part("interop/kafka-tools", script("tests/interop/run") + ["kafka-tools"], "Apache Kafka 4.3.1's own tools"),
 ]
 
 FULL_PARTS = [
