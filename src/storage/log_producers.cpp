@@ -114,7 +114,7 @@ void Log::State::scan_producers(ProducerBuild& build, Offset end) {
       file = segment->log_file();
     }
     SegmentScan scan(*file, located->batch->position, segment->size);
-    while (scan.next() == SegmentScan::Step::batch && scan.batch().first < end) {
+    while (scan.next() == SegmentScan::Step::batch && scan.batch().last < end) {
       if (!scan.producer()) continue;
       for (const auto& completed : replay(build.state, *scan.producer())) build.state.complete(completed);
     }

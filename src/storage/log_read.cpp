@@ -84,12 +84,17 @@ std::optional<Error> Log::State::plan_read(const ReadRequest& request, ReadPlan&
     plan.done = true;
     return std::nullopt;
   }
-  const auto number = floor_segment(from);
+  auto number = floor_segment(from);
+  plan.start = known_position_locked(*segments[number], std::max(from, segments[number]->base));
+  // Where offsets are missing between two segments, the end of the first is the beginning of the second.
+  while (plan.start && *plan.start >= segments[number]->size && number + 1 < segments.size()) {
+    plan.start = 0;
+    plan.result.data_offset = segments[++number]->base;
+  }
   plan.segment = segments[number];
   Segment& segment = *plan.segment;
   plan.file = segment.log_file();
   plan.segment_size = segment.size;
-  plan.start = known_position_locked(segment, std::max(from, segment.base));
   const bool ends_behind = number + 1 < segments.size() && segments[number + 1]->base <= plan.limit;
   plan.limit_position = ends_behind || plan.limit == log_end ? std::optional(segment.size) : known_position_locked(segment, plan.limit);
   if (!plan.start) plan.probe_from = segment.view(from).floor_position;
