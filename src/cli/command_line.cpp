@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/version.h"
 #include "config/properties.h"
 #include "config/value.h"
 
@@ -14,8 +15,6 @@ namespace klamm::cli {
 
 namespace {
 
-// The release whose tools these are like.
-constexpr std::string_view kafka_version = "4.3.1";
 
 JavaException unrecognized(std::string_view option) {
   return {"joptsimple.UnrecognizedOptionException", fmt::format("{} is not a recognized option", option)};

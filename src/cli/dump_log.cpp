@@ -274,7 +274,8 @@ void LogDumper::print_contents(const records::RecordView& record, std::string_vi
       }
       const RecordDecoder decoder(options_.decoder == MessageDecoder::offsets        ? InternalTopic::offsets
                                   : options_.decoder == MessageDecoder::transactions ? InternalTopic::transactions
-                                                                                     : InternalTopic::share_state);
+                                                                                     : InternalTopic::share_state,
+                                  true);
       const auto said = decoder.decode(record.key(), record.nullable_value());
       if (said) {
         key = fmt::format(R"({{"type":"{}","data":{}}})", said->key.number, said->key.json);

@@ -212,7 +212,7 @@ std::expected<DecodedRecord, DecodeFailure> RecordDecoder::decode(Bytes key, std
   auto value_json = json_of(type, value->subspan(2), part.number);
   if (!value_json) return fail(broken(part.number, "value", value_json.error()));
   part.json = *std::move(value_json);
-  if (topic_ == InternalTopic::offsets && name == "GroupMetadata") {
+  if (open_members_ && name == "GroupMetadata") {
     protocol::GroupMetadataValue group;
     protocol::Reader reader(value->subspan(2));
     group.decode(reader, part.number);

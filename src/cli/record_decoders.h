@@ -33,12 +33,14 @@ struct DecodeFailure {
 
 class RecordDecoder {
  public:
-  explicit RecordDecoder(InternalTopic topic) : topic_(topic) {}
+  // `open_members`: what members of consumer groups carry as bytes is shown as JSON too.
+  RecordDecoder(InternalTopic topic, bool open_members) : topic_(topic), open_members_(open_members) {}
 
   std::expected<DecodedRecord, DecodeFailure> decode(Bytes key, std::optional<Bytes> value) const;
 
  private:
   InternalTopic topic_;
+  bool open_members_;
 };
 
 // A record of __cluster_metadata: {"type":"TOPIC_RECORD","version":0,"data":{…}}.

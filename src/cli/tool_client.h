@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "runtime/os/line_log.h"
 #include "runtime/os/system.h"
+#include "runtime/waiting.h"
 
 namespace klamm::cli {
 

@@ -113,6 +113,10 @@ Task<Result<Batch>> Consumer::poll(runtime::Duration timeout) {
   co_return std::move(batch);
 }
 
+void Consumer::wake_up() {
+  if (fetcher_) fetcher_->wake_up();
+}
+
 Task<Result<std::map<PartitionName, std::int64_t>>> Consumer::beginning_offsets(std::vector<PartitionName> partitions) {
   if (configuration_error_) co_return *configuration_error_;
   auto found = co_await ends(*fetcher_, std::move(partitions), special_timestamp::earliest);

@@ -110,6 +110,8 @@ class Consumer {
   // What is there, max.poll.records at most; waits for the first record so long, and gives an empty batch after that.
   // An error is about one partition or all; the next call goes on.
   runtime::Task<Result<Batch>> poll(runtime::Duration timeout);
+  // Ends the poll that waits, or the next one, with an empty batch.
+  void wake_up();
 
   runtime::Task<Result<std::map<PartitionName, std::int64_t>>> beginning_offsets(std::vector<PartitionName> partitions);
   runtime::Task<Result<std::map<PartitionName, std::int64_t>>> end_offsets(std::vector<PartitionName> partitions);

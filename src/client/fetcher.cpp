@@ -191,6 +191,11 @@ Task<Result<std::int64_t>> Fetcher::position(TopicPartition name, MonoTime deadl
   }
 }
 
+void Fetcher::wake_up() {
+  woken_ = true;
+  progress_.notify();
+}
+
 Task<Result<Batch>> Fetcher::poll(MonoTime deadline) {
   for (;;) {
     update_followed();
@@ -218,7 +223,7 @@ Task<Result<Batch>> Fetcher::poll(MonoTime deadline) {
       }
       if (info == nullptr || info->partitions.empty()) core_.request_refresh();
     }
-    if (core_.now() >= deadline) co_return std::move(batch);
+    if (core_.now() >= deadline || std::exchange(woken_, false)) co_return std::move(batch);
     MonoTime look_again = deadline;
     for (const auto& [name, partition] : partitions_) {
       if (partition.retry_at > core_.now()) look_again = std::min(look_again, partition.retry_at);

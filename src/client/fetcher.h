@@ -44,6 +44,8 @@ class Fetcher final {
   runtime::Task<Result<std::int64_t>> position(TopicPartition partition, runtime::MonoTime deadline);
   runtime::Task<Result<Batch>> poll(runtime::MonoTime deadline);
 
+  void wake_up();
+
   const ConsumerSettings& settings() const { return settings_; }
   Core& core() { return core_; }
 
@@ -135,6 +137,7 @@ class Fetcher final {
   std::deque<Error> errors_;
   records::Decompressor decompressor_;
   Signal progress_;
+  bool woken_ = false;
   int on_change_ = -1;
   TopicPartition last_first_;  // where the order of fetching begins next time
   runtime::TaskGroup tasks_;
