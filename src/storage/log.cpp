@@ -88,7 +88,14 @@ void Log::State::set_log_start_locked(Offset to) {
 
 SegmentView Log::State::view_of(Segment& segment, Offset target) {
   const ShortLock::Guard guard(lock);
-  return segment.view(target);
+  return view_locked(segment, target);
+}
+
+// Notes an index file that shows at the first look that it is none.
+SegmentView Log::State::view_locked(Segment& segment, Offset target) {
+  auto view = segment.view(target);
+  rebuild_wanted |= segment.indexes_wrong;
+  return view;
 }
 
 // --- life ---------------------------------------------------------------------------------------------------------------

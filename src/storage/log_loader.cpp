@@ -48,6 +48,7 @@ class Loader {
   std::set<std::string, std::less<>> names_;
   bool epochs_missing_ = false;
   bool clean_ = true;
+  std::optional<BatchAt> last_batch_;
 };
 
 void Loader::list() {
@@ -78,6 +79,11 @@ void Loader::read_epochs() {
   if (epochs_missing_) return;
   const auto file = path(leader_epoch_checkpoint_name);
   const auto content = disk_.read_file(file, epochs_bytes_max);
+  // Kafka makes the file empty and fills it with the first epoch: empty beside records it is as good as missing.
+  if (content.empty()) {
+    epochs_missing_ = true;
+    return;
+  }
   auto epochs = LeaderEpochs::parse(as_text(content), file);
   if (epochs) {
     state_.epochs = std::move(*epochs);
@@ -330,6 +336,7 @@ std::optional<Offset> Loader::end_of_last_segment() {
     if ((*batch)->first <= last || !segment.fits((*batch)->last)) return std::nullopt;
     last = (*batch)->last;
     next = last + 1;
+    last_batch_ = **batch;
   }
   if (!batch || walk.position() != segment.size) return std::nullopt;
   return next;
@@ -412,7 +419,12 @@ void Loader::load() {
   state_.high_watermark = state_.log_start;
 
   // 3. What is derived.
-  if (epochs_missing_ && state_.log_end > state_.segments.front()->base && !was_recovered) {
+  if (last_batch_ && last_batch_->epoch >= LeaderEpoch(0) && state_.epochs.epoch_of(last_batch_->last) != last_batch_->epoch) {
+    if (!epochs_missing_) log_.warn("The leader epochs of the log are not those of its file; they are taken from the log");
+    state_.epochs.clear();
+    epochs_missing_ = true;
+  }
+  if (epochs_missing_ && state_.log_end > state_.segments.front()->base) {
     for (const auto& segment : state_.segments) {
       HeaderWalk walk(*segment->log_file(), 0, segment->size);
       for (auto batch = walk.next(); batch && *batch; batch = walk.next()) {

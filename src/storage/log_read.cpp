@@ -97,7 +97,7 @@ std::optional<Error> Log::State::plan_read(const ReadRequest& request, ReadPlan&
   plan.segment_size = segment.size;
   const bool ends_behind = number + 1 < segments.size() && segments[number + 1]->base <= plan.limit;
   plan.limit_position = ends_behind || plan.limit == log_end ? std::optional(segment.size) : known_position_locked(segment, plan.limit);
-  if (!plan.start) plan.probe_from = segment.view(from).floor_position;
+  if (!plan.start) plan.probe_from = view_locked(segment, from).floor_position;
   if (request.isolation == ReadIsolation::last_stable) {
     plan.wants_aborted = std::any_of(segments.begin() + static_cast<std::ptrdiff_t>(number), segments.end(),
                                      [](const SegmentRef& each) { return each->has_transaction_index; });

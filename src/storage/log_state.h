@@ -199,6 +199,7 @@ struct Log::State {
   Offset set_high_watermark_locked(Offset to);
   void set_log_start_locked(Offset to);
   SegmentView view_of(Segment& segment, Offset target);
+  SegmentView view_locked(Segment& segment, Offset target);
   void touch(unsigned what) { directory.touch(what); }
   void wake_upkeep() const {
     if (on_upkeep) on_upkeep(log);

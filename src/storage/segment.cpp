@@ -274,11 +274,17 @@ Result<SegmentView::Found> SegmentView::locate(Offset target) const {
   std::uint64_t from = floor_position;
   if (index) {
     const auto relative_target = static_cast<std::int64_t>(target - base);
-    const auto count = OffsetIndex::count_while_stored(
-        *index, stored_entries, [&](const OffsetEntry& entry) { return std::int64_t{entry.last} <= relative_target; });
-    if (count > 0) {
+    const auto not_above = [&](const OffsetEntry& entry) { return std::int64_t{entry.last} <= relative_target; };
+    // Most look for something near the end.
+    auto entry = OffsetIndex::load_stored(*index, stored_entries - 1);
+    bool found_floor = not_above(entry);
+    if (!found_floor) {
+      const auto count = OffsetIndex::count_while_stored(*index, stored_entries - 1, not_above);
+      found_floor = count > 0;
+      if (found_floor) entry = OffsetIndex::load_stored(*index, count - 1);
+    }
+    if (found_floor) {
       // A well-formed index can still be wrong: it is believed only when a batch with the offset begins where it says.
-      const auto entry = OffsetIndex::load_stored(*index, count - 1);
       HeaderWalk walk(*log, entry.position, size);
       const auto batch = entry.position < size ? walk.next() : Result<std::optional<BatchAt>>();
       const auto said = base + entry.last;
