@@ -7,10 +7,8 @@
 namespace klamm::server {
 
 struct Server::State {
-  State(runtime::Environment& env, ServerSettings given, const ApiTable& apis, Quotas* quotas)
+  State(runtime::Environment& env, ServerSettings given, const ApiTable& apis, Logger log, Quotas* quotas)
       : settings(std::move(given)),
-        log(env.log, "kafka.network.SocketServer",
-            fmt::format("[SocketServer listenerType=BROKER, nodeId={}] ", settings.node_id)),
         core{.environment = env,
              .apis = apis,
              .listeners = {},
@@ -19,7 +17,7 @@ struct Server::State {
              .quotas = quotas,
              .requests = RequestPool(settings.request_pool_bytes),
              .limits = ConnectionLimits(env.scheduling, traits_of(settings), settings.limits),
-             .bad_connections = BadConnectionLog(log),
+             .bad_connections = BadConnectionLog(std::move(log)),
              .anonymous = {},
              .workers = {}} {
     for (const auto& listener : settings.listeners) core.listeners.push_back({listener.name, listener.scope});
@@ -32,14 +30,13 @@ struct Server::State {
   }
 
   ServerSettings settings;
-  Logger log;
   ServerCore core;
   std::vector<std::unique_ptr<runtime::Listener>> listeners;
   std::vector<std::unique_ptr<Worker>> workers;
 };
 
-Server::Server(runtime::Environment& environment, ServerSettings settings, const ApiTable& apis, Quotas* quotas)
-    : state_(std::make_unique<State>(environment, std::move(settings), apis, quotas)) {
+Server::Server(runtime::Environment& environment, ServerSettings settings, const ApiTable& apis, Logger log, Quotas* quotas)
+    : state_(std::make_unique<State>(environment, std::move(settings), apis, std::move(log), quotas)) {
   for (runtime::Reactor* reactor : environment.reactors) {
     state_->workers.push_back(std::make_unique<Worker>(state_->core, *reactor));
     state_->core.workers.push_back(state_->workers.back().get());

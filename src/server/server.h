@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/logger.h"
 #include "runtime/environment.h"
 #include "runtime/task.h"
 #include "server/api_table.h"
@@ -27,7 +28,6 @@ struct ListenerSettings {
 };
 
 struct ServerSettings {
-  std::int32_t node_id = -1;                                       // for log lines
   std::vector<ListenerSettings> listeners;
   runtime::SocketOptions socket;                                   // socket.{send,receive}.buffer.bytes, backlog
   std::int32_t request_bytes_max = 100 * 1024 * 1024;              // socket.request.max.bytes
@@ -44,8 +44,9 @@ class BindFailed : public std::runtime_error {
 
 class Server {
  public:
-  // `quotas` may be null.
-  Server(runtime::Environment& environment, ServerSettings settings, const ApiTable& apis, Quotas* quotas = nullptr);
+  // `apis` may be filled until start(); `quotas` may be null.
+  Server(runtime::Environment& environment, ServerSettings settings, const ApiTable& apis, Logger log,
+         Quotas* quotas = nullptr);
   ~Server();  // stopped, or never started
 
   // Binds all listeners, or none: throws BindFailed.
