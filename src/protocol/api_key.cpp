@@ -9,7 +9,9 @@ namespace klamm::protocol {
 
 static_assert(std::size(generated_api_rows) == api_key_max + 1, "one schema for every key of the enum");
 
-std::span<const ApiRow> api_rows() { return generated_api_rows; }
+std::span<const ApiRow> api_rows() {
+  return generated_api_rows;
+}
 
 const ApiRow* find_api(std::int16_t key) {
   return key >= 0 && key <= api_key_max ? &generated_api_rows[key] : nullptr;

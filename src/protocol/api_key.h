@@ -108,7 +108,9 @@ enum class ApiKey : std::int16_t {
 
 inline constexpr std::int16_t api_key_max = 94;
 
-inline std::int16_t wire_of(ApiKey key) { return static_cast<std::int16_t>(key); }
+inline std::int16_t wire_of(ApiKey key) {
+  return static_cast<std::int16_t>(key);
+}
 
 struct VersionRange {
   std::int16_t low;
@@ -130,12 +132,12 @@ struct ApiListeners {
 // A row of the API table. Request and response of an API always have the same versions.
 struct ApiRow {
   ApiKey key;
-  std::string_view name;         // "Produce", as tools print it
-  std::string_view upper_name;   // "PRODUCE", as log lines and errors print it
-  VersionRange versions;         // all that our schemas have, unstable ones included
-  VersionRange current;          // those of Kafka 4.4, unstable ones included; the others are of Kafka 3.9
-  std::int16_t flexible_from;    // no_flexible_version when there is none
-  bool latest_unstable;          // the highest version may change yet: only served when asked for
+  std::string_view name;        // "Produce", as tools print it
+  std::string_view upper_name;  // "PRODUCE", as log lines and errors print it
+  VersionRange versions;        // all that our schemas have, unstable ones included
+  VersionRange current;         // those of Kafka 4.4, unstable ones included; the others are of Kafka 3.9
+  std::int16_t flexible_from;   // no_flexible_version when there is none
+  bool latest_unstable;         // the highest version may change yet: only served when asked for
   ApiListeners listeners;
 
   // What a broker of today advertises.
@@ -151,7 +153,9 @@ std::span<const ApiRow> api_rows();
 // Nothing when no API has this key.
 const ApiRow* find_api(std::int16_t key);
 const ApiRow& api_row(ApiKey key);
-inline std::string_view api_name(ApiKey key) { return api_row(key).name; }
+inline std::string_view api_name(ApiKey key) {
+  return api_row(key).name;
+}
 
 // The version of the header before a request or response of this version. Only ControlledShutdown 0 has request header
 // 0; a response to ApiVersions always has header 0, because the client may not know the version it is answered in.

@@ -38,8 +38,10 @@ class Viewed final : public AnyMessage {
 
 template <typename T, template <typename> typename Holder>
 constexpr MessageType type_of(std::string_view name) {
-  return {name, T::min_version, T::max_version, T::highest_version, T::flexible_from,
-          []() -> std::unique_ptr<AnyMessage> { return std::make_unique<Holder<T>>(); }};
+  return {
+      name, T::min_version, T::max_version, T::highest_version, T::flexible_from, []() -> std::unique_ptr<AnyMessage> {
+        return std::make_unique<Holder<T>>();
+      }};
 }
 
 constexpr MessageType types[] = {
@@ -48,7 +50,9 @@ constexpr MessageType types[] = {
 
 }  // namespace
 
-std::span<const MessageType> message_types() { return types; }
+std::span<const MessageType> message_types() {
+  return types;
+}
 
 const MessageType* find_message_type(std::string_view name) {
   const auto found = std::ranges::find(types, name, &MessageType::name);

@@ -9,10 +9,12 @@ namespace klamm::protocol {
 
 namespace {
 
-// The length of the UTF-8 sequence at the start of `text`; 0 when it is none, and then `bad` bytes stand for one U+FFFD,
-// as Java's decoder has it.
+// The length of the UTF-8 sequence at the start of `text`; 0 when it is none, and then `bad` bytes stand for one
+// U+FFFD, as Java's decoder has it.
 std::size_t utf8_sequence(std::string_view text, std::size_t& bad) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned>(static_cast<unsigned char>(text[i])) : 0u; };
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned>(static_cast<unsigned char>(text[i])) : 0u;
+  };
   const unsigned lead = byte(0);
   bad = 1;
   if (lead < 0x80) return 1;
@@ -118,9 +120,15 @@ void JsonWriter::records(std::string_view name, const Payload& value) {
   print(static_cast<std::int64_t>(value.size()));
 }
 
-void JsonWriter::print(bool value) { out_ += value ? "true" : "false"; }
-void JsonWriter::print(std::int64_t value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
-void JsonWriter::print(double value) { out_ += java_double(value); }
+void JsonWriter::print(bool value) {
+  out_ += value ? "true" : "false";
+}
+void JsonWriter::print(std::int64_t value) {
+  fmt::format_to(std::back_inserter(out_), "{}", value);
+}
+void JsonWriter::print(double value) {
+  out_ += java_double(value);
+}
 
 void JsonWriter::print(std::string_view value) {
   out_ += '"';

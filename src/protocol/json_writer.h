@@ -1,4 +1,5 @@
-// Prints messages as Kafka's generated JsonConverter classes do: the form of request logs, of dump-log, of quorum-state.
+// Prints messages as Kafka's generated JsonConverter classes do: the form of request logs, of dump-log, of
+// quorum-state.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@
 
 namespace klamm::protocol {
 
-// Kafka never prints the records themselves: either an empty text stands for them, or "<field>SizeInBytes" says how many
-// bytes they have (the form of the request log, KIP-673).
+// Kafka never prints the records themselves: either an empty text stands for them, or "<field>SizeInBytes" says how
+// many bytes they have (the form of the request log, KIP-673).
 enum class JsonRecords : std::uint8_t { bytes, size };
 
 class JsonWriter {

@@ -51,7 +51,10 @@ TEST(Json, Text) {
   EXPECT_EQ(printed(std::string("a\"\\/\b\n\x01\x1f\x7f")), "{\"x\":\"a\\\"\\\\/\\b\\n\\u0001\\u001F\x7f\"}");
   EXPECT_EQ(printed(std::string("\xc3\xa4\xf0\x9f\x98\x80")), "{\"x\":\"\xc3\xa4\xf0\x9f\x98\x80\"}");
   // What is no UTF-8 becomes U+FFFD, as Java reads it.
-  EXPECT_EQ(printed(std::string("a\xff" "b\xc3")), "{\"x\":\"a\xef\xbf\xbd" "b\xef\xbf\xbd\"}");
+  EXPECT_EQ(printed(std::string("a\xff"
+                                "b\xc3")),
+            "{\"x\":\"a\xef\xbf\xbd"
+            "b\xef\xbf\xbd\"}");
 }
 
 TEST(Json, Numbers) {
@@ -62,9 +65,10 @@ TEST(Json, Numbers) {
     double value;
     const char* text;
   };
-  for (const Case& one : {Case{0, "0.0"}, Case{-0.0, "-0.0"}, Case{1, "1.0"}, Case{123.25, "123.25"}, Case{1e7, "1.0E7"},
-                          Case{1234567.5, "1234567.5"}, Case{12345678.5, "1.23456785E7"}, Case{0.001, "0.001"},
-                          Case{0.00025, "2.5E-4"}, Case{-1e300, "-1.0E300"}, Case{100, "100.0"}}) {
+  for (const Case& one :
+       {Case{0, "0.0"}, Case{-0.0, "-0.0"}, Case{1, "1.0"}, Case{123.25, "123.25"}, Case{1e7, "1.0E7"},
+        Case{1234567.5, "1234567.5"}, Case{12345678.5, "1.23456785E7"}, Case{0.001, "0.001"}, Case{0.00025, "2.5E-4"},
+        Case{-1e300, "-1.0E300"}, Case{100, "100.0"}}) {
     EXPECT_EQ(printed(one.value), fmt::format(R"({{"x":{}}})", one.text));
   }
   EXPECT_EQ(printed(std::numeric_limits<double>::infinity()), R"({"x":"Infinity"})");

@@ -11,6 +11,7 @@
 #include "protocol/messages/metadata.h"
 #include "protocol/messages/offset_commit.h"
 #include "protocol/messages/produce.h"
+#include "protocol/messages/write_share_group_state.h"
 #include "protocol/records/consumer_group_member_metadata_value.h"
 #include "protocol/records/request_header.h"
 
@@ -47,12 +48,42 @@ std::string error_of_writing(const T& message, std::int16_t version) {
 TEST(Messages, AMetadataRequestByteByByte) {
   MetadataRequest request;
   request.topics = std::vector<MetadataRequest::MetadataRequestTopic>{{.name = "ab"}};
-  EXPECT_EQ(to_hex(encoded(request, 0)), "00000001" "00026162");
+  EXPECT_EQ(to_hex(encoded(request, 0)),
+            "00000001"
+            "00026162");
   // Version 12: topic ids, compact encoding, tagged fields.
-  EXPECT_EQ(to_hex(encoded(request, 12)), "02" "00000000000000000000000000000000" "036162" "00" "01" "00" "00");
+  EXPECT_EQ(to_hex(encoded(request, 12)),
+            "02"
+            "00000000000000000000000000000000"
+            "036162"
+            "00"
+            "01"
+            "00"
+            "00");
   request.topics.reset();
   EXPECT_EQ(to_hex(encoded(request, 1)), "ffffffff");
   EXPECT_EQ(error_of_writing(request, 0), "non-nullable field topics was null");
+}
+
+// docs/schemas.md shows these bytes.
+TEST(Messages, TheWorkedExample) {
+  const WriteShareGroupStateRequest request{.group_id = "g",
+                                            .topics = {{.topic_id = {0, 1}, .partitions = {{.partition = 3}}}}};
+  EXPECT_EQ(to_hex(encoded(request, 1)),
+            "0267"
+            "02"
+            "00000000000000000000000000000001"
+            "02"
+            "00000003"
+            "00000000"
+            "00000000"
+            "0000000000000000"
+            "ffffffff"
+            "01"
+            "00"
+            "00"
+            "00");
+  EXPECT_EQ(decoded<WriteShareGroupStateRequest>(encoded(request, 1), 1), request);
 }
 
 TEST(Messages, AFieldThatTheVersionLacks) {
@@ -126,10 +157,16 @@ TEST(Messages, UnknownTagsAreKept) {
   ApiVersionsRequest request{.client_software_name = "x", .client_software_version = "1"};
   request.unknown_tagged_fields = {{9, {std::byte{1}, std::byte{2}}}, {1000, {}}};
   const auto bytes = encoded(request, 3);
-  EXPECT_EQ(to_hex(bytes), "0278" "0231" "02" "09020102" "e80700");
+  EXPECT_EQ(to_hex(bytes),
+            "0278"
+            "0231"
+            "02"
+            "09020102"
+            "e80700");
   EXPECT_EQ(decoded<ApiVersionsRequest>(bytes, 3), request);
   request.client_software_name = request.client_software_version = "";
-  EXPECT_EQ(error_of_writing(request, 2), "Tagged fields were set, but version 2 of this message does not support them.");
+  EXPECT_EQ(error_of_writing(request, 2),
+            "Tagged fields were set, but version 2 of this message does not support them.");
 }
 
 TEST(Messages, ATagOfALaterVersion) {
@@ -155,9 +192,21 @@ TEST(Messages, ATagThatComesTwice) {
 
 TEST(Messages, TheClientIdKeepsItsOldEncoding) {
   RequestHeader header{.request_api_key = 18, .request_api_version = 3, .correlation_id = 1, .client_id = "ab"};
-  EXPECT_EQ(to_hex(encoded(header, 1)), "0012" "0003" "00000001" "00026162");
-  EXPECT_EQ(to_hex(encoded(header, 2)), "0012" "0003" "00000001" "00026162" "00");
-  EXPECT_EQ(to_hex(encoded(header, 0)), "0012" "0003" "00000001");
+  EXPECT_EQ(to_hex(encoded(header, 1)),
+            "0012"
+            "0003"
+            "00000001"
+            "00026162");
+  EXPECT_EQ(to_hex(encoded(header, 2)),
+            "0012"
+            "0003"
+            "00000001"
+            "00026162"
+            "00");
+  EXPECT_EQ(to_hex(encoded(header, 0)),
+            "0012"
+            "0003"
+            "00000001");
 }
 
 // Every message, every version: the bytes of the default message, cut anywhere, are refused; whole, they come back.

@@ -26,23 +26,32 @@ void Reader::fail(std::string error) {
   end_ = at_;  // nothing is left: every later read fails at once
 }
 
-void Reader::fail_underflow() { fail("java.nio.BufferUnderflowException"); }
+void Reader::fail_underflow() {
+  fail("java.nio.BufferUnderflowException");
+}
 
-void Reader::fail_null(const char* field) { fail(fmt::format("non-nullable field {} was serialized as null", field)); }
+void Reader::fail_null(const char* field) {
+  fail(fmt::format("non-nullable field {} was serialized as null", field));
+}
 
 void Reader::fail_tag(int tag, std::int16_t version) {
   fail(fmt::format("Tag {} is not valid for version {}", tag, version));
 }
 
-void Reader::fail_memory() { fail("The arrays of the message need more memory than one request may take."); }
+void Reader::fail_memory() {
+  fail("The arrays of the message need more memory than one request may take.");
+}
 
 bool Reader::version_is_known(const char* message, std::int16_t version, std::int16_t low, std::int16_t high) {
-  if (version >= low && version <= high) [[likely]] return true;
+  if (version >= low && version <= high) [[likely]]
+    return true;
   fail(fmt::format("Can't read version {} of {}", version, message));
   return false;
 }
 
-double Reader::read_float64() { return std::bit_cast<double>(read_int64()); }
+double Reader::read_float64() {
+  return std::bit_cast<double>(read_int64());
+}
 
 Uuid Reader::read_uuid() {
   const auto high = static_cast<std::uint64_t>(read_int64());
@@ -64,7 +73,9 @@ std::uint32_t Reader::read_unsigned_varint() {
   return raw.value;
 }
 
-std::int32_t Reader::read_varint() { return unzigzag(read_unsigned_varint()); }
+std::int32_t Reader::read_varint() {
+  return unzigzag(read_unsigned_varint());
+}
 
 std::int64_t Reader::read_varlong() {
   const auto raw = load_varlong({at_, remaining()});
@@ -166,7 +177,8 @@ std::int32_t Reader::read_array_length(const char* field, bool flexible, bool nu
 
 bool Reader::charge(std::size_t bytes) {
   array_bytes_ += bytes;
-  if (array_bytes_ <= limits_.array_bytes_max) [[likely]] return true;
+  if (array_bytes_ <= limits_.array_bytes_max) [[likely]]
+    return true;
   fail_memory();
   return false;
 }
@@ -200,7 +212,8 @@ struct ArrayOf<std::optional<T>> {
 template <typename Array>
 void Reader::read_array(Array& out, const char* field, bool flexible, bool null_allowed) {
   using T = typename ArrayOf<Array>::Element;
-  const std::int32_t count = read_array_length(field, flexible, null_allowed, wire_bytes_min_of<T>(flexible), sizeof(T));
+  const std::int32_t count =
+      read_array_length(field, flexible, null_allowed, wire_bytes_min_of<T>(flexible), sizeof(T));
   std::vector<T>* elements = nullptr;
   if constexpr (ArrayOf<Array>::nullable) {
     if (count < 0) return out.reset();
@@ -211,13 +224,15 @@ void Reader::read_array(Array& out, const char* field, bool flexible, bool null_
   }
   const std::string element_field = std::is_same_v<T, std::string> ? fmt::format("{} element", field) : std::string();
   elements->reserve(detail::reserved_elements<T>(count));
-  for (std::int32_t i = 0; i < count && ok_; ++i) read_element(elements->emplace_back(), element_field.c_str(), flexible);
+  for (std::int32_t i = 0; i < count && ok_; ++i)
+    read_element(elements->emplace_back(), element_field.c_str(), flexible);
 }
 
 template <typename Array>
 void Reader::read_array(Arena& arena, Array& out, const char* field, bool flexible, bool null_allowed) {
   using T = typename ArrayOf<Array>::Element;
-  const std::int32_t count = read_array_length(field, flexible, null_allowed, wire_bytes_min_of<T>(flexible), sizeof(T));
+  const std::int32_t count =
+      read_array_length(field, flexible, null_allowed, wire_bytes_min_of<T>(flexible), sizeof(T));
   std::span<T> elements;
   if (count > 0) {
     elements = arena.try_array<T>(static_cast<std::size_t>(count));
@@ -230,10 +245,10 @@ void Reader::read_array(Arena& arena, Array& out, const char* field, bool flexib
   out = elements;
 }
 
-#define KLAMM_READ_ARRAY(T)                                                                       \
-  template void Reader::read_array(std::vector<T>&, const char*, bool, bool);                     \
-  template void Reader::read_array(std::optional<std::vector<T>>&, const char*, bool, bool);      \
-  template void Reader::read_array(Arena&, std::span<T>&, const char*, bool, bool);               \
+#define KLAMM_READ_ARRAY(T)                                                                  \
+  template void Reader::read_array(std::vector<T>&, const char*, bool, bool);                \
+  template void Reader::read_array(std::optional<std::vector<T>>&, const char*, bool, bool); \
+  template void Reader::read_array(Arena&, std::span<T>&, const char*, bool, bool);          \
   template void Reader::read_array(Arena&, std::optional<std::span<T>>&, const char*, bool, bool);
 KLAMM_READ_ARRAY(std::int8_t)
 KLAMM_READ_ARRAY(std::int16_t)

@@ -27,9 +27,9 @@ struct ReaderLimits {
   std::size_t array_bytes_max = std::size_t{1} << 30;
 };
 
-// The error is sticky: after the first one every read gives zero or nothing, so a decoder looks at ok() once, at its end.
-// The texts are those of Kafka's codec. `flexible` chooses the compact encoding of strings, bytes and arrays (KIP-482).
-// What is read as a view points into the frame.
+// The error is sticky: after the first one every read gives zero or nothing, so a decoder looks at ok() once, at its
+// end. The texts are those of Kafka's codec. `flexible` chooses the compact encoding of strings, bytes and arrays
+// (KIP-482). What is read as a view points into the frame.
 class Reader {
  public:
   explicit Reader(Bytes frame, ReaderLimits limits = {})
@@ -76,8 +76,8 @@ class Reader {
 
   // The number of elements of an array, -1 for an allowed null; 0 after an error. An element takes at least
   // `element_wire_bytes_min` bytes of the frame and `element_bytes` bytes of memory, both of which are checked.
-  std::int32_t read_array_length(const char* field, bool flexible, bool null_allowed, std::size_t element_wire_bytes_min,
-                                 std::size_t element_bytes);
+  std::int32_t read_array_length(const char* field, bool flexible, bool null_allowed,
+                                 std::size_t element_wire_bytes_min, std::size_t element_bytes);
   std::size_t read_tagged_field_count();
   // Counts memory against the limit for arrays; fails beyond it.
   bool charge(std::size_t bytes);

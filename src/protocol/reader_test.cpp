@@ -89,8 +89,9 @@ TEST(Reader, CountsThatTheFrameCannotBackTakeNoMemory) {
     reader.read_array(out, "replicas", false, false);
     EXPECT_FALSE(reader.ok()) << one.what;
     EXPECT_EQ(out.capacity(), 0u) << one.what;
-    EXPECT_EQ(reader.error(), fmt::format("Tried to allocate a collection of size {}, but there are only 16 bytes remaining.",
-                                          one.count));
+    EXPECT_EQ(
+        reader.error(),
+        fmt::format("Tried to allocate a collection of size {}, but there are only 16 bytes remaining.", one.count));
   }
 }
 

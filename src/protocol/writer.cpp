@@ -24,7 +24,9 @@ std::byte* Writer::extend(std::size_t size) {
   return buffer_->data() + at;
 }
 
-void Writer::write_float64(double value) { write_integer(std::bit_cast<std::int64_t>(value)); }
+void Writer::write_float64(double value) {
+  write_integer(std::bit_cast<std::int64_t>(value));
+}
 
 void Writer::write_uuid(const Uuid& value) {
   write_integer(value.high);
@@ -35,7 +37,9 @@ void Writer::write_unsigned_varint(std::uint32_t value) {
   if (std::byte* to = extend(unsigned_varint_size(value))) store_unsigned_varint(to, value);
 }
 
-void Writer::write_varint(std::int32_t value) { write_unsigned_varint(zigzag(value)); }
+void Writer::write_varint(std::int32_t value) {
+  write_unsigned_varint(zigzag(value));
+}
 
 void Writer::write_varlong(std::int64_t value) {
   if (std::byte* to = extend(varlong_size(value))) store_varlong(to, value);
@@ -132,14 +136,17 @@ void Writer::fail_absent(const char* field, std::int16_t version) {
   fail(fmt::format("Attempted to write a non-default {} at version {}", field, version));
 }
 
-void Writer::fail_null(const char* field) { fail(fmt::format("non-nullable field {} was null", field)); }
+void Writer::fail_null(const char* field) {
+  fail(fmt::format("non-nullable field {} was null", field));
+}
 
 void Writer::fail_tagged(std::int16_t version) {
   fail(fmt::format("Tagged fields were set, but version {} of this message does not support them.", version));
 }
 
 bool Writer::version_is_known(const char* message, std::int16_t version, std::int16_t low, std::int16_t high) {
-  if (version >= low && version <= high) [[likely]] return true;
+  if (version >= low && version <= high) [[likely]]
+    return true;
   fail(fmt::format("Can't write version {} of {}", version, message));
   return false;
 }
@@ -150,7 +157,8 @@ TaggedFieldWriterBase::Start TaggedFieldWriterBase::start(std::uint32_t tag) {
   }
   previous_tag_ = tag;
   writer_.write_unsigned_varint(tag);
-  return {writer_.wire_size(), writer_.buffer_ ? writer_.buffer_->size() : 0, writer_.holes_ ? writer_.holes_->size() : 0};
+  return {writer_.wire_size(), writer_.buffer_ ? writer_.buffer_->size() : 0,
+          writer_.holes_ ? writer_.holes_->size() : 0};
 }
 
 void TaggedFieldWriterBase::insert_size(const Start& start) {

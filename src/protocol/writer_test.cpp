@@ -90,13 +90,18 @@ TEST(Writer, TaggedFieldsStandInTheOrderOfTheirTags) {
   writer.write_string("abc", "s", true);
   tags.end(start);
   tags.finish();
-  EXPECT_EQ(to_hex(buffer), "03" "000109" "050404616263" "0700");
+  EXPECT_EQ(to_hex(buffer),
+            "03"
+            "000109"
+            "050404616263"
+            "0700");
 }
 
 // The size of a tag is put before what was written: sizes that take two bytes and tags inside tags must come out right.
 TEST(Writer, ALongTaggedField) {
   ProduceResponse response;
-  for (int i = 0; i < 40; ++i) response.node_endpoints.push_back({.node_id = i, .host = "host", .port = 9092, .rack = "r"});
+  for (int i = 0; i < 40; ++i)
+    response.node_endpoints.push_back({.node_id = i, .host = "host", .port = 9092, .rack = "r"});
   for (auto& node : response.node_endpoints) node.unknown_tagged_fields = {{3, ByteVector(200)}};
   ByteVector buffer;
   Writer writer(buffer);
