@@ -474,6 +474,8 @@ runtime::Task<void> EmbeddedLog::stop(bool clean) {
   while ((writing_ || !pending_.empty()) && !failure_) co_await written_.wait();
   co_await tasks_.stop();
   if (log_) {
+    // A flush that opening began must not outlive the loop.
+    if (!clean) co_await log_->flush_all(owner_);
     const auto closed = co_await log_->close(owner_, clean);
     if (!closed) log_line_.error("Could not close the metadata log: {}", closed.error().message);
   }

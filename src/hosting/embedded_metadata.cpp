@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
 
 #include "controller/activation.h"
@@ -106,6 +107,20 @@ EmbeddedMetadata::~EmbeddedMetadata() = default;
 ControllerChannel& EmbeddedMetadata::channel() { return *channel_; }
 
 runtime::Task<void> EmbeddedMetadata::start() {
+  std::exception_ptr failure;
+  try {
+    co_await load_and_lead();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  // What was begun in the background ends before the files are let go.
+  shard_.drop(Error{ErrorCode::not_controller});
+  co_await log_.stop(false);
+  std::rethrow_exception(failure);
+}
+
+runtime::Task<void> EmbeddedMetadata::load_and_lead() {
   LoadedMetadata loaded = co_await log_.load();
   const metadata::ImageRef image = loaded.contents->image();
   if (const auto unsupported = controller::unsupported_contents(*image)) throw MetadataLogError(*unsupported);

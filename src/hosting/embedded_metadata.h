@@ -33,7 +33,8 @@ class EmbeddedMetadata {
   ~EmbeddedMetadata();
 
   // On the owner. When it ends, the metadata is loaded, this node leads, and the first image is published. Throws
-  // MetadataLogError (also when the directory holds what is not supported yet), metadata::BadRecord, DiskError.
+  // MetadataLogError (also when the directory holds what is not supported yet), metadata::BadRecord, DiskError; then
+  // everything is closed again.
   runtime::Task<void> start();
 
   // Usable on any reactor from the end of start() to the beginning of stop().
@@ -50,6 +51,7 @@ class EmbeddedMetadata {
  private:
   class DirectChannel;
 
+  runtime::Task<void> load_and_lead();
   void applied();
   void committed(Offset end);
 
