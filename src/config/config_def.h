@@ -60,8 +60,8 @@ struct Key {
   Importance importance;
   Update update = Update::read_only;
   Effect effect = Effect::none;
-  bool internal = false;  // not shown unless it is set
   std::string_view documentation;
+  bool internal = false;  // not shown unless it is set
 
   bool sensitive() const { return type == Type::password; }
   // The value that holds when the key is not set; null for null_default and required.

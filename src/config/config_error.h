@@ -16,6 +16,8 @@ namespace klamm::config {
 enum class ErrorKind : std::uint8_t {
   config,                 // org.apache.kafka.common.config.ConfigException
   illegal_argument,       // java.lang.IllegalArgumentException
+  number_format,          // java.lang.NumberFormatException
+  arithmetic,             // java.lang.ArithmeticException
   kafka,                  // org.apache.kafka.common.KafkaException
   invalid_configuration,  // org.apache.kafka.common.errors.InvalidConfigurationException: INVALID_CONFIG
   invalid_request,        // org.apache.kafka.common.errors.InvalidRequestException: INVALID_REQUEST

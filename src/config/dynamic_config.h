@@ -1,6 +1,6 @@
-// Configuration in layers: what a topic or group sets, over what was set for one broker, over what was set for all brokers,
-// over the file, over the default. Says what holds, where it comes from, and what may be changed.
-// Source of behaviour: kafka.server.DynamicBrokerConfig, ConfigHelper, ConfigAdminManager,
+// Configuration in layers: what a topic or group sets, over what was set for one broker, over what was set for all
+// brokers, over the file, over the default. Says what holds, where it comes from, and what may be changed. Source of
+// behaviour: kafka.server.DynamicBrokerConfig, ConfigHelper, ConfigAdminManager,
 // org.apache.kafka.controller.ConfigurationControlManager, org.apache.kafka.metadata.KafkaConfigSchema.
 #pragma once
 
@@ -59,9 +59,9 @@ class DynamicConfig {
   // The file alone.
   static DynamicConfigRef of(BrokerConfigRef file);
 
-  // With these layers in place of the present ones: `cluster` is set for all brokers, `broker` for this one. What cannot
-  // be applied (unknown types, read-only keys, a combination that makes no sense) is left out with a text in `problems`,
-  // as Kafka does with what it finds in its metadata.
+  // With these layers in place of the present ones: `cluster` is set for all brokers, `broker` for this one. What
+  // cannot be applied (unknown types, read-only keys, a combination that makes no sense) is left out with a text in
+  // `problems`, as Kafka does with what it finds in its metadata.
   DynamicConfigRef with(const Properties& cluster, const Properties& broker, std::vector<std::string>* problems) const;
 
   // What holds now, all layers merged; and what the file alone says.
@@ -71,15 +71,15 @@ class DynamicConfig {
   const Properties& cluster_layer() const { return cluster_; }
   const Properties& broker_layer() const { return broker_; }
 
-  // Whether a layer may become `changed` as a whole: that of this broker, or that of all. Errors are INVALID_REQUEST, as
-  // Kafka's are: "Cannot update these configs dynamically: [num.partitions]" …
+  // Whether a layer may become `changed` as a whole: that of this broker, or that of all. Errors are INVALID_REQUEST,
+  // as Kafka's are: "Cannot update these configs dynamically: [num.partitions]" …
   Checked<void> validate_broker_change(const Properties& changed, bool per_broker) const;
   // The layer after the operations of an IncrementalAlterConfigs request, before it is validated.
   struct Alteration;
   Checked<Properties> altered_broker_layer(std::span<const Alteration> alterations, bool per_broker) const;
 
-  // Every key of this broker, of the cluster's default layer, of a topic, of a group, of a client metrics subscription, in
-  // the order of their names. Internal keys only when they are set.
+  // Every key of this broker, of the cluster's default layer, of a topic, of a group, of a client metrics subscription,
+  // in the order of their names. Internal keys only when they are set.
   std::vector<DescribedConfig> describe_broker() const;
   std::vector<DescribedConfig> describe_cluster_default() const;
   Checked<std::vector<DescribedConfig>> describe_topic(const Properties& overrides) const;
@@ -112,9 +112,9 @@ struct DynamicConfig::Alteration {
 // What kind of thing has the configuration: the numbers of org.apache.kafka.common.config.ConfigResource.Type.
 enum class ConfiguredKind : std::int8_t { topic = 2, broker = 4, client_metrics = 16, group = 32 };
 
-// The value of a key after an operation; nothing when the key is gone. `current` is its value before, nothing when it was
-// not set (appending then begins with the default). INVALID_CONFIG "Can't APPEND to key retention.ms because its type is
-// not LIST." Source: ConfigurationControlManager.
+// The value of a key after an operation; nothing when the key is gone. `current` is its value before, nothing when it
+// was not set (appending then begins with the default). INVALID_CONFIG "Can't APPEND to key retention.ms because its
+// type is not LIST." Source: ConfigurationControlManager.
 Checked<std::optional<std::string>> altered_value(ConfiguredKind kind, std::string_view key,
                                                   const std::optional<std::string>& current, AlterOperation operation,
                                                   std::string_view value);

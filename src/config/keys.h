@@ -18,15 +18,15 @@ std::span<const Key> server_keys();          // broker.id, message.max.bytes, co
 std::span<const Key> kraft_keys();           // process.roles, node.id, metadata log
 std::span<const Key> network_keys();         // listeners, sockets, connection limits
 std::span<const Key> replication_keys();
-std::span<const Key> group_keys();           // group coordinator, offsets, consumer, share and streams groups
-std::span<const Key> log_keys();             // log.*, cleaner, topics' defaults
-std::span<const Key> share_keys();           // share groups' limits, share coordinator
+std::span<const Key> group_keys();  // group coordinator, offsets, consumer, share and streams groups
+std::span<const Key> log_keys();    // log.*, cleaner, topics' defaults
+std::span<const Key> share_keys();  // share groups' limits, share coordinator
 std::span<const Key> transaction_keys();
-std::span<const Key> quorum_keys();          // controller.quorum.*
-std::span<const Key> metrics_keys();         // metrics, telemetry, quota windows
-std::span<const Key> security_keys();        // principals, TLS
-std::span<const Key> sasl_keys();            // SASL, OAuth, delegation tokens, retries of AddPartitionsToTxn
-std::span<const Key> own_keys();             // klamm.*
+std::span<const Key> quorum_keys();    // controller.quorum.*
+std::span<const Key> metrics_keys();   // metrics, telemetry, quota windows
+std::span<const Key> security_keys();  // principals, TLS
+std::span<const Key> sasl_keys();      // SASL, OAuth, delegation tokens, retries of AddPartitionsToTxn
+std::span<const Key> own_keys();       // klamm.*
 // Keys that only AlterConfigs sets: throttled rates.
 std::span<const Key> dynamic_only_keys();
 
@@ -35,8 +35,8 @@ const ConfigDef& broker_keys();
 // What AlterConfigs may set on a broker: those of broker_keys() that are not read-only, and dynamic_only_keys().
 const ConfigDef& dynamic_broker_keys();
 const ConfigDef& topic_keys();
-const ConfigDef& group_override_keys();    // resource type GROUP
-const ConfigDef& client_metrics_keys();    // resource type CLIENT_METRICS
+const ConfigDef& group_override_keys();  // resource type GROUP
+const ConfigDef& client_metrics_keys();  // resource type CLIENT_METRICS
 const ConfigDef& producer_keys();
 const ConfigDef& consumer_keys();
 const ConfigDef& admin_keys();

@@ -31,6 +31,8 @@ struct Listener {
   bool operator==(const Listener&) const = default;
 };
 
+// A listener's name as it is compared: upper case. ConfigException for a blank one.
+Checked<std::string> listener_name(std::string_view text);
 // Listener name (upper case) to protocol.
 using SecurityProtocolMap = std::map<std::string, SecurityProtocol, std::less<>>;
 
@@ -39,9 +41,10 @@ Checked<SecurityProtocolMap> parse_security_protocol_map(std::string_view text);
 // "a:1,b:2", split at each entry's last colon; error text of `key`. Source: AbstractKafkaConfig.getMap.
 Checked<std::map<std::string, std::string, std::less<>>> parse_csv_map(std::string_view key, std::string_view text);
 
-// "PLAINTEXT://localhost:9092", "CLIENT://[::1]:9093", "CLIENT://:9094". Names must differ; so must ports, unless one host is an
-// IPv4 and the other an IPv6 address, when `distinct_ports`.
-Checked<std::vector<Listener>> parse_listeners(const List& texts, const SecurityProtocolMap& protocols, bool distinct_ports);
+// "PLAINTEXT://localhost:9092", "CLIENT://[::1]:9093", "CLIENT://:9094". Names must differ; so must ports, unless one
+// host is an IPv4 and the other an IPv6 address, when `distinct_ports`.
+Checked<std::vector<Listener>> parse_listeners(const List& texts, const SecurityProtocolMap& protocols,
+                                               bool distinct_ports);
 
 struct Voter {
   std::int32_t id = 0;

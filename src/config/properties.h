@@ -1,7 +1,8 @@
 // The text format of java.util.Properties: what server.properties, client files and meta.properties are written in.
 //
-//   # and ! begin a comment line; key and value are parted by '=', ':' or blanks; a line that ends with an odd number of
-//   backslashes goes on in the next one; \t \n \r \f and \uXXXX are escapes; of a key that stands twice the last one holds.
+//   # and ! begin a comment line; key and value are parted by '=', ':' or blanks; a line that ends with an odd number
+//   of backslashes goes on in the next one; \t \n \r \f and \uXXXX are escapes; of a key that stands twice the last one
+//   holds.
 //
 // Java reads these files as ISO-8859-1, so a byte above 0x7f is the character of that number; strings here are UTF-8.
 #pragma once
@@ -30,8 +31,8 @@ Result<Properties> parse_properties(std::string_view text);
 // Nothing but the key when there is no '='.
 std::pair<std::string, std::string> split_property(std::string_view text);
 
-// As java.util.Properties.store writes it: '#' before every comment, then one entry a line in the given order, escaped so
-// that the file is ASCII.
+// As java.util.Properties.store writes it: '#' before every comment, then one entry a line in the given order, escaped
+// so that the file is ASCII.
 std::string properties_text(std::span<const std::pair<std::string, std::string>> entries,
                             std::span<const std::string> comments = {});
 

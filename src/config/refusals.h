@@ -1,6 +1,6 @@
-// What a broker must not be started with, because leaving it out in silence would be dangerous, or because it is not there
-// yet: authorizers, encrypted or authenticated listeners, tiered storage, policies, Java plug-ins, ZooKeeper, a broker or
-// controller alone, foreign voters.
+// What a broker must not be started with, because leaving it out in silence would be dangerous, or because it is not
+// there yet: authorizers, encrypted or authenticated listeners, tiered storage, policies, Java plug-ins, ZooKeeper, a
+// broker or controller alone, foreign voters.
 #pragma once
 
 #include <optional>

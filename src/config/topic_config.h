@@ -26,7 +26,7 @@ struct TopicConfig {
   std::int32_t segment_index_bytes = 10 << 20;
   std::int64_t flush_messages = INT64_MAX;
   Milliseconds flush_ms = Milliseconds::max();
-  std::int64_t retention_bytes = -1;  // negative: no limit
+  std::int64_t retention_bytes = -1;                 // negative: no limit
   Milliseconds retention_ms = std::chrono::days(7);  // -1: no limit
   std::int32_t max_message_bytes = 1048588;
   std::int32_t index_interval_bytes = 4096;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,30 +13,44 @@
 
 namespace klamm::config {
 
+// An end of a range. Java compares both kinds as doubles and prints them as they were written.
+class Bound {
+ public:
+  constexpr Bound(int whole) : whole_(whole), number_(whole) {}  // NOLINT: rows of the tables read better
+  constexpr Bound(std::int64_t whole) : whole_(whole), number_(static_cast<double>(whole)) {}  // NOLINT
+  constexpr Bound(double number) : number_(number), is_whole_(false) {}                        // NOLINT
+
+  constexpr double number() const { return number_; }
+  std::string text() const { return is_whole_ ? std::to_string(whole_) : java_double_text(number_); }
+
+ private:
+  std::int64_t whole_ = 0;
+  double number_;
+  bool is_whole_ = true;
+};
+
 struct Validator {
   enum class Kind : std::uint8_t {
     none,
-    at_least,             // an integer, or a double with an integer's bound
+    at_least,
     between,
-    between_doubles,      // bounds printed as doubles
-    gzip_level,           // CompressionType.GZIP
+    gzip_level,  // CompressionType.GZIP
     string_in,
     string_in_any_case,
-    list_in,              // every entry one of `strings`; no `strings`: any entry that is not empty
+    list_in,  // every entry one of `strings`; no `strings`: any entry that is not empty
     non_null,
-    non_empty,            // null is accepted
-    quorum_voters,        // QuorumConfig.ControllerQuorumVotersValidator
-    quorum_servers,       // QuorumConfig.ControllerQuorumBootstrapServersValidator
-    throttled_replicas,   // ThrottledReplicaListValidator
-    offset_reset,         // AutoOffsetResetStrategy
-    share_offset_reset,   // ShareGroupAutoOffsetResetStrategy
+    non_empty,           // null is accepted
+    quorum_voters,       // QuorumConfig.ControllerQuorumVotersValidator
+    quorum_servers,      // QuorumConfig.ControllerQuorumBootstrapServersValidator
+    throttled_replicas,  // ThrottledReplicaListValidator
+    offset_reset,        // AutoOffsetResetStrategy
+    share_offset_reset,  // ShareGroupAutoOffsetResetStrategy
+    share_acquire_mode,  // ShareAcquireMode
   };
 
   Kind kind = Kind::none;
-  std::int64_t min = 0;
-  std::int64_t max = 0;
-  double double_min = 0;
-  double double_max = 0;
+  Bound min = 0;
+  Bound max = 0;
   std::span<const std::string_view> strings = {};
   bool empty_allowed = true;  // list_in
   bool null_allowed = false;  // list_in
@@ -48,12 +62,11 @@ struct Validator {
 };
 
 inline constexpr Validator any{};
-constexpr Validator at_least(std::int64_t min) { return {.kind = Validator::Kind::at_least, .min = min}; }
-constexpr Validator between(std::int64_t min, std::int64_t max) {
-  return {.kind = Validator::Kind::between, .min = min, .max = max};
+constexpr Validator at_least(Bound min) {
+  return {.kind = Validator::Kind::at_least, .min = min};
 }
-constexpr Validator between_doubles(double min, double max) {
-  return {.kind = Validator::Kind::between_doubles, .double_min = min, .double_max = max};
+constexpr Validator between(Bound min, Bound max) {
+  return {.kind = Validator::Kind::between, .min = min, .max = max};
 }
 constexpr Validator one_of(std::span<const std::string_view> strings) {
   return {.kind = Validator::Kind::string_in, .strings = strings};
@@ -68,7 +81,8 @@ constexpr Validator list_of(std::span<const std::string_view> strings, bool empt
 inline constexpr Validator any_list{.kind = Validator::Kind::list_in};
 inline constexpr Validator any_list_or_null{.kind = Validator::Kind::list_in, .null_allowed = true};
 inline constexpr Validator some_list{.kind = Validator::Kind::list_in, .empty_allowed = false};
-inline constexpr Validator some_list_or_null{.kind = Validator::Kind::list_in, .empty_allowed = false, .null_allowed = true};
+inline constexpr Validator some_list_or_null{
+    .kind = Validator::Kind::list_in, .empty_allowed = false, .null_allowed = true};
 inline constexpr Validator gzip_level{.kind = Validator::Kind::gzip_level};
 inline constexpr Validator non_null{.kind = Validator::Kind::non_null};
 inline constexpr Validator non_empty{.kind = Validator::Kind::non_empty};

@@ -30,10 +30,12 @@ using List = std::vector<std::string>;
 // Null, BOOLEAN; SHORT, INT and LONG; DOUBLE; STRING, CLASS and PASSWORD; LIST.
 using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, List>;
 
-inline bool is_null(const Value& value) { return std::holds_alternative<std::monostate>(value); }
+inline bool is_null(const Value& value) {
+  return std::holds_alternative<std::monostate>(value);
+}
 
-// Blanks at both ends are dropped, as Kafka does. Error text: "Invalid value abc for configuration num.partitions: Not a
-// number of type INT".
+// Blanks at both ends are dropped, as Kafka does. Error text: "Invalid value abc for configuration num.partitions: Not
+// a number of type INT".
 Checked<Value> parse_value(std::string_view key, std::string_view text, Type type);
 // Nothing for null. A list's entries are joined by commas.
 std::optional<std::string> value_text(const Value& value);
