@@ -322,8 +322,8 @@ void Connection::bad_request(std::string_view why) {
                                        fmt::format("Exception while processing request from {}: {}", id(), why));
 }
 
-void Connection::failed_answer(std::string_view why) {
-  worker_.core().bad_connections.write(BadConnection::failed_answer, LogLevel::error, worker_.reactor().now(), why);
+void Connection::failed_answer(std::string_view why, LogLevel level) {
+  worker_.core().bad_connections.write(BadConnection::failed_answer, level, worker_.reactor().now(), why);
 }
 
 // --- order --------------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   // --- for its exchanges ----------------------------------------------------------------------------------------------
   void exchange_done(Exchange& exchange);
   void bad_request(std::string_view why);
-  void failed_answer(std::string_view why);
+  void failed_answer(std::string_view why, LogLevel level = LogLevel::error);
   std::int32_t charge_quota(const RequestContext& context, protocol::ApiKey key, std::size_t request_bytes);
   void set_client_software(std::string_view name, std::string_view version);
 

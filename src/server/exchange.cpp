@@ -223,10 +223,10 @@ void Exchange::end_response(const protocol::Writer& writer) {
 
 void Exchange::respond_nothing() { total_bytes_ = 0; }
 
-void Exchange::close_connection(std::string_view reason) {
+void Exchange::close_connection(std::string_view reason, LogLevel level) {
   closes_ = true;
   total_bytes_ = 0;
-  if (!reason.empty()) connection_->failed_answer(reason);
+  if (!reason.empty()) connection_->failed_answer(reason, level);
 }
 
 Error Exchange::error_of_current_exception() {

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/logger.h"
 #include "protocol/api_key.h"
 #include "protocol/payload.h"
 #include "protocol/reader.h"
@@ -91,7 +92,7 @@ class Exchange {
   // acks=0: the client expects nothing.
   void respond_nothing();
   // Instead of an answer; `reason` is for the log.
-  void close_connection(std::string_view reason);
+  void close_connection(std::string_view reason, LogLevel level = LogLevel::error);
 
   // What the exception in flight means to the client; logs what is nobody's expected answer.
   Error error_of_current_exception();

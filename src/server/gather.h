@@ -1,11 +1,12 @@
-// Runs several tasks side by side on one reactor and waits for all of them.
+// Runs several tasks side by side on one reactor and waits for all of them. Takes no memory of its own.
 #pragma once
 
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <vector>
+#include <span>
 
+#include "base/ensure.h"
 #include "runtime/task.h"
 
 namespace klamm::server {
@@ -14,7 +15,8 @@ namespace klamm::server {
 // that waits; tasks that have not ended are destroyed with it.
 class Gather {
  public:
-  Gather() = default;
+  // `room`: for as many tasks as will be added.
+  explicit Gather(std::span<std::coroutine_handle<>> room) : running_(room) {}
   Gather(const Gather&) = delete;
   Gather& operator=(const Gather&) = delete;
   ~Gather() {
@@ -23,8 +25,9 @@ class Gather {
   }
 
   void add(runtime::Task<void> task) {
-    const auto handle = run(*this, running_.size(), std::move(task)).handle;
-    running_.push_back(handle);
+    ENSURE(count_ < running_.size());
+    const auto handle = run(*this, count_, std::move(task)).handle;
+    running_[count_++] = handle;
     ++pending_;
     handle.resume();
   }
@@ -53,10 +56,10 @@ class Gather {
       struct Ended {
         bool await_ready() const noexcept { return false; }
         void await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
-          Gather& gather = ended.promise().gather;
-          gather.running_[ended.promise().index] = nullptr;
+          Gather& owner = ended.promise().gather;
+          owner.running_[ended.promise().index] = nullptr;
           ended.destroy();
-          if (--gather.pending_ == 0 && gather.waiting_) gather.waiting_.resume();
+          if (--owner.pending_ == 0 && owner.waiting_) owner.waiting_.resume();
         }
         void await_resume() const noexcept {}
       };
@@ -72,7 +75,8 @@ class Gather {
 
   static Root run(Gather&, std::size_t, runtime::Task<void> task) { co_await std::move(task); }
 
-  std::vector<std::coroutine_handle<>> running_;
+  std::span<std::coroutine_handle<>> running_;
+  std::size_t count_ = 0;
   std::size_t pending_ = 0;
   std::coroutine_handle<> waiting_;
   std::exception_ptr failure_;

@@ -1,0 +1,2 @@
+#include "server/apis.h"
+namespace klamm::server { void add_apis(ApiTable&, const ApiParts&) {} }
