@@ -1,8 +1,17 @@
+#include "cli/broker_api_versions_tool.h"
+#include "cli/cluster_tool.h"
+#include "cli/configs_tool.h"
+#include "cli/console_consumer_tool.h"
+#include "cli/console_producer_tool.h"
+#include "cli/delete_records_tool.h"
+#include "cli/dump_log_tool.h"
+#include "cli/get_offsets_tool.h"
+#include "cli/log_dirs_tool.h"
+#include "cli/server_start_tool.h"
+#include "cli/topics_tool.h"
 #include "cli/tools.h"
 
 #include "base/version.h"
-#include "cli/server_start_tool.h"
-#include "cli/topics_tool.h"
 
 namespace klamm::cli {
 namespace {
@@ -10,6 +19,15 @@ namespace {
 constexpr Tool all[] = {
     {"server-start", "starts a broker from a properties file", server_start_tool},
     {"start", "starts a broker on this machine without a file", start_tool},
+    {"broker-api-versions", "prints which API versions each broker serves", broker_api_versions_tool},
+    {"cluster", "the cluster's id and endpoints", cluster_tool},
+    {"configs", "shows and changes the configuration of topics and brokers", configs_tool},
+    {"console-consumer", "prints the records of topics", console_consumer_tool},
+    {"console-producer", "publishes the lines of standard input", console_producer_tool},
+    {"delete-records", "deletes records before an offset", delete_records_tool},
+    {"dump-log", "prints what stands in the files of a log directory", dump_log_tool},
+    {"get-offsets", "prints offsets of partitions by time", get_offsets_tool},
+    {"log-dirs", "prints what lies in the log directories of brokers", log_dirs_tool},
     {"topics", "creates, lists, describes, alters and deletes topics", topics_tool},
 };
 
