@@ -59,6 +59,11 @@ struct FileSync::Group final : BlockingWork {
     }
     delete this;
   }
+  void dropped() noexcept override {
+    if (owner != nullptr) owner->in_flight_ = nullptr;
+    while (requests != nullptr) std::exchange(requests, requests->next)->list = nullptr;
+    delete this;
+  }
 
   FileSync* owner = nullptr;
   Disk* disk = nullptr;

@@ -18,6 +18,7 @@ void ShortLock::lock() {
     std::uint32_t free = 0;
     if (state_.compare_exchange_weak(free, 1, std::memory_order_acquire, std::memory_order_relaxed)) return;
   }
+  scheduling_.about_to_sleep();
   while (state_.exchange(2, std::memory_order_acquire) != 0) state_.wait(2, std::memory_order_relaxed);
 }
 

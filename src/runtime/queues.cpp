@@ -4,9 +4,8 @@
 
 namespace klamm::runtime {
 
-bool WorkQueue::run() {
+Work* WorkQueue::take_in_order() {
   Work* newest = head_.exchange(nullptr, std::memory_order_acquire);
-  if (newest == nullptr) return false;
   Work* first = nullptr;
   while (newest != nullptr) {
     Work* older = newest->next_;
@@ -14,12 +13,29 @@ bool WorkQueue::run() {
     first = newest;
     newest = older;
   }
-  while (first != nullptr) {
-    Work* work = first;
-    first = work->next_;  // run() may post it again, or destroy it
+  return first;
+}
+
+bool WorkQueue::run() {
+  if (taken_ == nullptr) taken_ = take_in_order();
+  if (taken_ == nullptr) return false;
+  while (taken_ != nullptr) {
+    Work* work = taken_;
+    taken_ = work->next_;  // run() may post it again, or destroy it
     work->run();
   }
   return true;
+}
+
+void WorkQueue::drop() {
+  for (Work* list : {taken_, take_in_order()}) {
+    while (list != nullptr) {
+      Work* work = list;
+      list = work->next_;
+      work->dropped();
+    }
+  }
+  taken_ = nullptr;
 }
 
 Timer::~Timer() {

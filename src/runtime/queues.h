@@ -20,13 +20,19 @@ class WorkQueue {
     return head == nullptr;
   }
 
-  bool empty() const { return head_.load(std::memory_order_acquire) == nullptr; }
+  // By the owner.
+  bool empty() const { return taken_ == nullptr && head_.load(std::memory_order_acquire) == nullptr; }
 
-  // Runs what was pushed before the call, in that order. True when there was any.
+  // Runs what was pushed before the call, in that order. True when there was any. What is left when one throws stays.
   bool run();
+  // Tells all that is queued that it will not run.
+  void drop();
 
  private:
+  Work* take_in_order();
+
   std::atomic<Work*> head_{nullptr};
+  Work* taken_ = nullptr;  // in order; the owner's
 };
 
 // The owner's thread only.

@@ -19,6 +19,8 @@ class Work {
  public:
   virtual ~Work() = default;
   virtual void run() = 0;
+  // Instead of run(), when the reactor ends (a crash in a simulation) before it came to it: what owns itself frees itself.
+  virtual void dropped() noexcept {}
 
  private:
   friend class WorkQueue;
@@ -67,6 +69,8 @@ class BlockingWork {
   virtual ~BlockingWork() = default;
   virtual void block() = 0;
   virtual void done() = 0;
+  // Instead of done(), when the reactor ends before.
+  virtual void dropped() noexcept {}
   std::exception_ptr failure;
 };
 

@@ -16,6 +16,10 @@ struct Resumption::Node final : Work {
     delete this;
     if (handle) handle.resume();
   }
+  void dropped() noexcept override {
+    if (owner != nullptr) owner->node_.store(nullptr, std::memory_order_relaxed);
+    delete this;
+  }
 
   Resumption* owner;  // the reactor's thread alone changes it, once the node is posted
 

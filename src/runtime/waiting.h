@@ -126,6 +126,10 @@ struct BlockingJob final : BlockingWork {
       waiter.resume();
     }
   }
+  void dropped() noexcept override {
+    finished = true;
+    if (abandoned) delete this;
+  }
 
   F function;
   std::optional<Kept> value;
