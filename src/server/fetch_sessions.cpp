@@ -13,7 +13,7 @@ constexpr std::int16_t topic_ids_from = 13;
 
 // --- one session --------------------------------------------------------------------------------------------------------
 
-void FetchSession::put(CachedPartition partition) {
+CachedPartition& FetchSession::put(CachedPartition partition) {
   const Key key{partition.topic, partition.topic_id, partition.index};
   if (const auto known = by_key_.find(key); known != by_key_.end()) {
     CachedPartition& cached = *known->second;
@@ -21,11 +21,12 @@ void FetchSession::put(CachedPartition partition) {
     cached.fetch_offset = partition.fetch_offset;
     cached.leader_epoch = partition.leader_epoch;
     cached.last_fetched_epoch = partition.last_fetched_epoch;
-    return;
+    return cached;
   }
   partitions_.push_back(std::move(partition));
   const auto stored = std::prev(partitions_.end());
   by_key_.emplace(Key{stored->topic, stored->topic_id, stored->index}, stored);
+  return *stored;
 }
 
 void FetchSession::forget(const Key& key) {
@@ -147,9 +148,9 @@ std::int32_t FetchSessions::create(bool privileged, bool uses_topic_ids, std::sp
   for (CachedPartition& partition : partitions) {
     const Offset high_watermark = partition.high_watermark;
     const Offset log_start = partition.log_start;
-    session->put(std::move(partition));
-    session->partitions_.back().high_watermark = high_watermark;
-    session->partitions_.back().log_start = log_start;
+    CachedPartition& cached = session->put(std::move(partition));
+    cached.high_watermark = high_watermark;
+    cached.log_start = log_start;
   }
   session->cached_size_ = session->partitions_.size();
   partitions_ += session->cached_size_;

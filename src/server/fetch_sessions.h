@@ -88,7 +88,7 @@ class FetchSession {
     }
   };
 
-  void put(CachedPartition partition);
+  CachedPartition& put(CachedPartition partition);
   void forget(const Key& key);
 
   runtime::ShortLock lock_;
