@@ -399,6 +399,12 @@ class LogWorld : public World {
     directory = std::make_unique<LogDirectory>(environment, "/data");
   }
 
+  ~LogWorld() {
+    // What is on its way to the disk keeps its log until it is there.
+    disk.before = {};
+    settle();
+  }
+
   LogRef open(bool clean = true, Offset recovery_point = Offset(0), Offset log_start = Offset(0)) {
     return Log::open(*directory, {.name = {"orders", PartitionIndex(0)}, .directory_name = "orders-0",
                                   .settings = std::make_shared<LogSettings>(settings), .topic_id = {}, .clean = clean,
