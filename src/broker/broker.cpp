@@ -1,7 +1,6 @@
 #include "broker/broker.h"
 
 #include "base/version.h"
-#include "broker/apis.h"
 #include "broker/settings.h"
 #include "config/refusals.h"
 
@@ -10,6 +9,12 @@ namespace {
 
 // Answers in flight get so long at a stop; then their connections are closed.
 constexpr std::chrono::seconds stop_patience{10};
+
+// Levels of loggers cannot be changed while the broker runs: there is no registry of them that a request could name.
+Result<void> alter_loggers(const protocol::IncrementalAlterConfigsRequest::AlterConfigsResource& resource, bool) {
+  if (resource.configs.empty()) return {};
+  return fail(ErrorCode::invalid_config, fmt::format("Logger {} does not exist!", resource.configs.front().name));
+}
 
 }  // namespace
 
@@ -23,12 +28,6 @@ class Broker::ReplicasFeed final : public hosting::MetadataSubscriber {
   replication::Replicas& replicas_;
 };
 
-struct Broker::Apis {
-  explicit Apis(ApiParts parts) : shared(std::move(parts)), table(shared.table()) {}
-  SharedByApis shared;
-  server::ApiTable table;
-};
-
 Broker::Broker(runtime::Environment& environment, config::BrokerConfigRef config,
                std::function<void(const std::string&)> on_halt)
     : environment_(environment),
@@ -40,7 +39,8 @@ Broker::Broker(runtime::Environment& environment, config::BrokerConfigRef config
       rules_(config_),
       publisher_(environment),
       settings_(environment.scheduling, config_, log_.named("kafka.server.DynamicBrokerConfig")),
-      partitions_(environment.scheduling) {}
+      partitions_(environment.scheduling),
+      apis_(config_->mode() == config::Mode::embedded ? server::MetadataMode::embedded : server::MetadataMode::quorum) {}
 
 Broker::~Broker() = default;
 
@@ -77,7 +77,8 @@ runtime::Task<void> Broker::start() {
   publisher_.subscribe(home_, settings_);
   replicas_ = std::make_unique<replication::Replicas>(
       environment_, home_, config_->node_id(), partitions_, directories_,
-      [this](const metadata::ConfigEntries& overrides) { return topic_settings(settings_.current()->current(), overrides); }, *this,
+      [this](const metadata::ConfigEntries& overrides) { return topic_settings(settings_.current()->current(), overrides); },
+      static_cast<replication::ReplicasEvents&>(*this),
       log_.named("state.change.logger"));
   replicas_feed_ = std::make_unique<ReplicasFeed>(*replicas_);
   publisher_.subscribe(home_, *replicas_feed_);
@@ -88,7 +89,7 @@ runtime::Task<void> Broker::start() {
   co_await std::move(unfencing);
 
   // 4. Serve.
-  apis_->shared.connect(metadata_->channel(), metadata_->kraft_version(), identity_.cluster_id);
+  add_apis();
   auto serving = server_->start();
   co_await std::move(serving);
   log_.info("Transition from STARTING to STARTED");
@@ -122,17 +123,25 @@ storage::LogDirectory& Broker::metadata_directory() {
 }
 
 void Broker::build_server() {
-  apis_ = std::make_unique<Apis>(ApiParts{.environment = environment_,
-                                          .config = *config_,
-                                          .settings = settings_,
-                                          .publisher = publisher_,
-                                          .partitions = partitions_,
-                                          .directories = directories_,
-                                          .authorizer = authorizer_,
-                                          .log = log_});
   server_ = std::make_unique<server::Server>(
-      environment_, server_settings(*config_, environment_.network), apis_->table,
+      environment_, server_settings(*config_, environment_.network), apis_,
       log_.named("kafka.network.SocketServer", fmt::format("[SocketServer listenerType=BROKER, nodeId={}] ", config_->node_id())));
+}
+
+void Broker::add_apis() {
+  server::add_apis(apis_, {.environment = environment_,
+                           .node_id = config_->node_id(),
+                           .cluster_id = identity_.cluster_id,
+                           .kraft_version = metadata_->kraft_version(),
+                           .config = config_,
+                           .settings = [this] { return settings_.current(); },
+                           .metadata = publisher_,
+                           .controller = metadata_->channel(),
+                           .partitions = partitions_,
+                           .directories = directories_,
+                           .authorizer = authorizer_,
+                           .alter_loggers = alter_loggers,
+                           .log = log_});
 }
 
 // A listener that was bound to port 0 is advertised with the port it got; one without a host with the machine's name.

@@ -20,6 +20,7 @@
 #include "runtime/environment.h"
 #include "security/authorizer.h"
 #include "server/api_table.h"
+#include "server/apis.h"
 #include "server/server.h"
 #include "storage/log_directories.h"
 
@@ -52,6 +53,7 @@ class Broker final : private replication::ReplicasEvents {
   void lock_directories();
   storage::LogDirectory& metadata_directory();
   void build_server();
+  void add_apis();
   std::vector<AdvertisedListener> advertised_listeners() const;
   RegistrationRequest registration_request() const;
   void follow_settings();
@@ -85,8 +87,7 @@ class Broker final : private replication::ReplicasEvents {
   std::unique_ptr<ReplicasFeed> replicas_feed_;
   std::unique_ptr<Registration> registration_;
   security::AllowAll authorizer_;
-  struct Apis;                                // what handlers share
-  std::unique_ptr<Apis> apis_;
+  server::ApiTable apis_;
   std::unique_ptr<server::Server> server_;
 };
 
