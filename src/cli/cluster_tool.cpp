@@ -3,6 +3,7 @@
 #include "cli/api_versions_text.h"
 #include "cli/subcommand_line.h"
 #include "cli/tool_client.h"
+#include "config/value.h"
 
 namespace klamm::cli {
 
@@ -12,22 +13,24 @@ using runtime::Task;
 namespace {
 
 Subcommand command(std::string_view name, std::string_view help, std::vector<SubcommandOption> own = {}) {
+  constexpr int servers = 1;
   std::vector<SubcommandOption> options{
-      {"--bootstrap-server", "-b", true, "A broker to begin with, as host:port.", false, 1},
-      {"--bootstrap-controller", "-C", true, "A controller to begin with, as host:port.", false, 1},
-      {"--config", {}, true, "(DEPRECATED) Use --command-config."},
-      {"--command-config", "-c", true, "A file with properties of the admin client."},
+      {"--bootstrap-server", "-b", Takes::value, false, servers, "A broker to begin with, as host:port."},
+      {"--bootstrap-controller", "-C", Takes::value, false, servers, "A controller to begin with, as host:port."},
+      {"--config", {}, Takes::value, false, 0, "(DEPRECATED) Use --command-config."},
+      {"--command-config", "-c", Takes::value, false, 0, "A file with properties of the admin client."},
   };
   options.insert(options.end(), own.begin(), own.end());
-  return {name, help, std::move(options)};
+  return {name, help, std::move(options), {servers}};
 }
 
 std::vector<Subcommand> commands() {
   return {
       command("cluster-id", "Prints the cluster's id."),
-      command("unregister", "Removes the registration of a broker.", {{"--id", "-i", true, "The broker's id.", true}}),
+      command("unregister", "Removes the registration of a broker.",
+              {{"--id", "-i", Takes::value, true, 0, "The broker's id."}}),
       command("list-endpoints", "Lists where brokers or controllers listen.",
-              {{"--include-fenced-brokers", {}, false, "Also brokers that do not serve."}}),
+              {{"--include-fenced-brokers", {}, Takes::nothing, false, 0, "Also brokers that do not serve."}}),
       command("api-versions", "Prints which API versions brokers or controllers serve."),
   };
 }
@@ -83,7 +86,8 @@ Task<void> print_api_versions(Admin& admin, Streams& streams) {
   }
 }
 
-Task<void> run(ToolSystem& system, const SubcommandLine& line, client::Properties properties, Streams& streams) {
+Task<void> run(ToolSystem& system, const ParsedSubcommand& line, std::optional<std::int32_t> id,
+               client::Properties properties, Streams& streams) {
   const bool controllers = line.has("--bootstrap-controller");
   if (controllers && line.has("--include-fenced-brokers")) {
     throw JavaException("java.lang.IllegalArgumentException",
@@ -92,37 +96,57 @@ Task<void> run(ToolSystem& system, const SubcommandLine& line, client::Propertie
   const auto client = co_await open_admin(system, std::move(properties));
   Admin admin(*client);
   if (line.command() == "cluster-id") co_await print_cluster_id(admin, streams);
-  if (line.command() == "unregister") co_await unregister(admin, streams, line.int_value("--id"));
-  if (line.command() == "list-endpoints")
+  if (line.command() == "unregister") co_await unregister(admin, streams, *id);
+  if (line.command() == "list-endpoints") {
     co_await list_endpoints(admin, streams, controllers, line.has("--include-fenced-brokers"));
+  }
   if (line.command() == "api-versions") co_await print_api_versions(admin, streams);
+}
+
+client::Properties client_properties(const ParsedSubcommand& line, Streams& streams) {
+  if (line.has("--config") && line.has("--command-config")) {
+    throw JavaException("net.sourceforge.argparse4j.inf.ArgumentParserException",
+                        "--config and --command-config cannot be specified together.");
+  }
+  client::Properties properties;
+  if (const auto file = line.find("--config")) {
+    streams.line(
+        "Option --config has been deprecated and will be removed in a future version. Use --command-config instead.");
+    properties = load_properties(*file);
+  }
+  if (const auto file = line.find("--command-config")) properties = load_properties(*file);
+  if (const auto servers = line.find("--bootstrap-server")) {
+    properties.insert_or_assign("bootstrap.servers", *servers);
+    properties.erase("bootstrap.controllers");
+  } else {
+    properties.insert_or_assign("bootstrap.controllers", line.value("--bootstrap-controller"));
+    properties.erase("bootstrap.servers");
+  }
+  properties.emplace("client.id", "adminclient-1");
+  return properties;
+}
+
+std::optional<std::int32_t> broker_id(const ParsedSubcommand& line, Streams& streams) {
+  const auto text = line.find("--id");
+  if (!text) return std::nullopt;
+  const auto number = config::parse_java_integer(*text, -2147483648LL, 2147483647);
+  if (!number) {
+    streams.error_line("kafka-cluster: error: argument --id/-i: could not convert '{}' to Integer (32 bits)", *text);
+    throw ToolExit{1};
+  }
+  return static_cast<std::int32_t>(*number);
 }
 
 }  // namespace
 
 int cluster_tool(Arguments arguments, Streams& streams) {
-  SubcommandLine line(streams, "kafka-cluster", "The Kafka cluster tool.", commands());
+  const SubcommandLine parser(streams, "kafka-cluster", "The Kafka cluster tool.", commands());
   try {
-    line.parse(arguments);
-    if (line.has("--config") && line.has("--command-config"))
-      line.fail("--config and --command-config cannot be specified together.");
-    client::Properties properties;
-    if (const auto file = line.find("--config")) {
-      streams.line(
-          "Option --config has been deprecated and will be removed in a future version. Use --command-config instead.");
-      properties = load_properties(*file);
-    }
-    if (const auto file = line.find("--command-config")) properties = load_properties(*file);
-    if (const auto servers = line.find("--bootstrap-server")) {
-      properties.insert_or_assign("bootstrap.servers", *servers);
-      properties.erase("bootstrap.controllers");
-    } else {
-      properties.insert_or_assign("bootstrap.controllers", line.value("--bootstrap-controller"));
-      properties.erase("bootstrap.servers");
-    }
-    properties.emplace("client.id", "adminclient-1");
+    const ParsedSubcommand line = parser.parse(arguments);
+    const auto id = broker_id(line, streams);
+    client::Properties properties = client_properties(line, streams);
     ToolSystem system;
-    system.run(run(system, line, std::move(properties), streams));
+    system.run(run(system, line, id, std::move(properties), streams));
     return 0;
   } catch (const ToolExit& exit) {
     return exit.code;

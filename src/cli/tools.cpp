@@ -1,3 +1,6 @@
+#include "cli/tools.h"
+
+#include "base/version.h"
 #include "cli/broker_api_versions_tool.h"
 #include "cli/cluster_tool.h"
 #include "cli/configs_tool.h"
@@ -9,9 +12,6 @@
 #include "cli/log_dirs_tool.h"
 #include "cli/server_start_tool.h"
 #include "cli/topics_tool.h"
-#include "cli/tools.h"
-
-#include "base/version.h"
 
 namespace klamm::cli {
 namespace {

@@ -72,10 +72,10 @@ runtime::Task<void> Link::run_connect(int generation) {
 }
 
 runtime::Task<Result<runtime::SocketRef>> Link::open_socket(MonoTime deadline) {
-  std::string reason = "no address";
+  std::string reason = "The name of the broker leads to no address";
+  runtime::Network& network = context_.environment.network;
+  const HostPort to = address_;
   try {
-    runtime::Network& network = context_.environment.network;
-    const HostPort to = address_;
     const std::vector<std::string> hosts =
         co_await runtime::blocking(context_.reactor, [&network, to] { return network.resolve(to.host); });
     for (const std::string& host : hosts) {
@@ -85,12 +85,14 @@ runtime::Task<Result<runtime::SocketRef>> Link::open_socket(MonoTime deadline) {
         co_return std::move(socket);
       } catch (const std::system_error& error) {
         reason = error.code().message();
+        context_.log.warn("Connection to node {} ({}/{}:{}) could not be established. Node may not be available.", id_,
+                          to.host, host, to.port);
       }
     }
   } catch (const std::system_error& error) {
     reason = error.code().message();
+    context_.log.warn("Error connecting to node {}: {}", to.to_string(), reason);
   }
-  context_.log.warn("Connection to node {} ({}) could not be established: {}.", id_, address_.to_string(), reason);
   co_return Error(ErrorCode::network_exception, reason);
 }
 
