@@ -10,13 +10,16 @@
 #include "cli/dump_log_tool.h"
 #include "cli/get_offsets_tool.h"
 #include "cli/log_dirs_tool.h"
+#include "cli/config_reference_tool.h"
 #include "cli/server_start_tool.h"
+#include "cli/storage_tool.h"
 #include "cli/topics_tool.h"
 
 namespace klamm::cli {
 namespace {
 
 constexpr Tool all[] = {
+    {"config-reference", "prints the page of all configuration keys", config_reference_tool},
     {"server-start", "starts a broker from a properties file", server_start_tool},
     {"start", "starts a broker on this machine without a file", start_tool},
     {"broker-api-versions", "prints which API versions each broker serves", broker_api_versions_tool},
@@ -28,6 +31,7 @@ constexpr Tool all[] = {
     {"dump-log", "prints what stands in the files of a log directory", dump_log_tool},
     {"get-offsets", "prints offsets of partitions by time", get_offsets_tool},
     {"log-dirs", "prints what lies in the log directories of brokers", log_dirs_tool},
+    {"storage", "formats a node's directories and tells what is in them", storage_tool},
     {"topics", "creates, lists, describes, alters and deletes topics", topics_tool},
 };
 
