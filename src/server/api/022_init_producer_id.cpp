@@ -1,0 +1,40 @@
+#include "server/api/022_init_producer_id.h"
+
+namespace klamm::server {
+
+runtime::Task<protocol::InitProducerIdResponse> InitProducerIdHandler::handle(const RequestContext& context, const Request& request) {
+  using security::Operation;
+  using security::ResourceType;
+  const auto refuse = [&](ErrorCode code) { return failed(context, request, {code, {}}); };
+  if (request.transactional_id) {
+    if (!authorizer_.allows(context.identity, Operation::write, {ResourceType::transactional_id, *request.transactional_id})) {
+      co_return refuse(ErrorCode::transactional_id_authorization_failed);
+    }
+    if (request.transactional_id->empty()) co_return refuse(ErrorCode::invalid_request);
+  } else if (!authorizer_.allows(context.identity, Operation::idempotent_write, {ResourceType::cluster, security::cluster_resource})) {
+    co_return refuse(ErrorCode::cluster_authorization_failed);
+  }
+  // Both or neither: the id that the producer has, and its epoch.
+  if ((request.producer_id == -1) != (request.producer_epoch == -1)) co_return refuse(ErrorCode::invalid_request);
+  if (request.transactional_id) co_return refuse(ErrorCode::unsupported_version);
+  // An idempotent producer cannot go on with an id, it takes a new one.
+  if (request.producer_id != -1) co_return refuse(ErrorCode::invalid_request);
+
+  auto taking = ids_.next(context.reactor);
+  const auto id = co_await std::move(taking);
+  if (!id) co_return refuse(id.error().code);
+  Response response;
+  response.producer_id = id->value;
+  response.producer_epoch = 0;
+  co_return response;
+}
+
+protocol::InitProducerIdResponse InitProducerIdHandler::failed(const RequestContext&, const Request&, const Error& error) const {
+  Response response;
+  response.error_code = wire_of(error.code);
+  response.producer_id = -1;
+  response.producer_epoch = -1;
+  return response;
+}
+
+}  // namespace klamm::server
