@@ -5,11 +5,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/types.h"
+#include "hosting/controller_channel.h"
 #include "hosting/metadata_publisher.h"
 #include "replication/partition_table.h"
+#include "server/exchange.h"
 
 namespace klamm::server {
 
@@ -36,6 +39,20 @@ Result<replication::PartitionRef> find_partition(const metadata::Image& image, c
 // Source: ApiError.fromThrowable.
 std::optional<std::string> own_message(const Error& error);
 
-inline constexpr std::int32_t operations_not_asked = INT32_MIN;  // authorized operations that nobody asked for
+// Replicas that cannot serve: their broker is unknown, fenced, without such a listener, or their directory is offline.
+std::vector<std::int32_t> offline_replicas(const metadata::Image& image, const metadata::PartitionRegistration& partition,
+                                           std::string_view listener);
+
+// This broker has the partition's log and can serve from it: recovery is done.
+bool is_ready(const replication::PartitionTable& partitions, Uuid topic_id, PartitionIndex partition);
+
+// Waits a little until the partitions here that the newest metadata gives to `node_id` are ready, so that who created them
+// can use them at once. Gives up quietly: then clients try again, as they do with any leader.
+runtime::Task<void> wait_until_ready(const RequestContext& context, const hosting::MetadataPublisher& metadata,
+                                     const replication::PartitionTable& partitions, BrokerId node_id,
+                                     std::vector<std::string> topics);
+
+// For calls to the controller.
+hosting::CallerContext caller_of(const RequestContext& context);
 
 }  // namespace klamm::server

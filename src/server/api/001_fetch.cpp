@@ -8,7 +8,6 @@ namespace klamm::server {
 
 namespace {
 
-constexpr std::int16_t sessions_from = 7;
 constexpr std::int16_t topic_ids_from = 13;
 constexpr std::int16_t replica_state_from = 15;
 constexpr std::int16_t leader_hints_from = 16;
