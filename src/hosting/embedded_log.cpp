@@ -42,6 +42,7 @@ EmbeddedLog::EmbeddedLog(runtime::Environment& environment, runtime::Reactor& ow
       settings_(std::move(settings)),
       log_line_(std::move(log)),
       committed_(environment.scheduling, Offset(0)),
+      election_(owner),
       at_turn_end_(std::make_unique<WriteAtTurnEnd>(*this)),
       written_(owner),
       tasks_(owner) {}
@@ -267,7 +268,7 @@ ByteVector EmbeddedLog::leader_change_batch(const std::optional<protocol::Voters
   return builder_.take();
 }
 
-runtime::Task<void> EmbeddedLog::lead(CommitListener on_commit, FailureListener on_failure) {
+void EmbeddedLog::lead(CommitListener on_commit, FailureListener on_failure) {
   on_commit_ = std::move(on_commit);
   on_failure_ = std::move(on_failure);
   LeaderEpoch last = log_->latest_epoch().value_or(LeaderEpoch(0));
@@ -277,40 +278,51 @@ runtime::Task<void> EmbeddedLog::lead(CommitListener on_commit, FailureListener 
     throw MetadataLogError(fmt::format("{} has used up all leader epochs", path()));
   }
   epoch_ = LeaderEpoch(last.value + 1);
+  last_snapshot_ = owner_.now();
 
-  // First what must not be forgotten: that nobody else can lead in this epoch.
+  // Nobody else votes, so these files and the log may reach the disk in any order: the largest epoch found counts. They
+  // are written side by side, and nothing is committed before all are there.
+  election_parts_left_ = 2;
+  tasks_.start(write_epoch());
+  tasks_.start(write_election());
+  const auto voters = voters_to_write();
+  const ByteVector batch = leader_change_batch(voters);
+  append_bytes(pending_, batch);
+  const records::BatchHeader header(batch.data());
+  if (voters) {
+    quorum_.voters = voters;
+    quorum_.voters_at = header.last_offset();
+  }
+  next_offset_ = header.next_offset();
+  log_line_.info("Leading the metadata log in epoch {} from offset {}", epoch_, next_offset_);
+  owner_.at_turn_end(*at_turn_end_);
+}
+
+runtime::Task<void> EmbeddedLog::write_election() {
   QuorumState state;
   state.leader_id = settings_.node_id;
   state.leader_epoch = epoch_;
   state.data_version = quorum_.kraft_version >= 1 ? 1 : 0;
   if (state.data_version == 0) state.voters = {settings_.node_id};
-  auto write_state = runtime::blocking(
+  auto write = runtime::blocking(
       owner_, [&disk = environment_.disk, where = path(), state] { write_quorum_state(disk, where, state); });
-  co_await std::move(write_state);
-
-  const auto check = [&](const Result<void>& done) {
-    if (!done) throw MetadataLogError(done.error().message);
-  };
-  check(co_await log_->set_writer_epoch(owner_, epoch_, true));
-  const auto voters = voters_to_write();
-  ByteVector batch = leader_change_batch(voters);
-  const storage::LeaderAppend how{epoch_, environment_.clock.wall(), records::AppendOrigin::coordinator};
-  const auto appended = co_await log_->append_as_leader(owner_, MutableBytes(batch), how);
-  if (!appended) throw MetadataLogError(appended.error().message);
-  ENSURE(appended->first_offset == next_offset_);
-  const Offset end = appended->last_offset + 1;
-  if (voters) {
-    quorum_.voters = voters;
-    quorum_.voters_at = appended->last_offset;
+  try {
+    co_await std::move(write);
+  } catch (const runtime::DiskError& error) {
+    failed(error.what());
   }
-  // What was read at the start may have been in memory only: it is synced together with this.
-  check(co_await log_->synced(owner_, end));
-  next_offset_ = end;
-  log_->advance_high_watermark(end);
-  committed_.advance(end);
-  last_snapshot_ = owner_.now();
-  log_line_.info("Leading the metadata log in epoch {} from offset {}", epoch_, end);
-  co_await clean_up();
+  election_written();
+}
+
+// The log is this epoch's from the first step on; then its start is written down.
+runtime::Task<void> EmbeddedLog::write_epoch() {
+  const auto done = co_await log_->set_writer_epoch(owner_, epoch_, true);
+  if (!done) failed(done.error().message);
+  election_written();
+}
+
+void EmbeddedLog::election_written() {
+  if (--election_parts_left_ == 0) election_.notify();
 }
 
 Result<Offset> EmbeddedLog::append(std::span<const metadata::Record> records, bool atomic) {
@@ -357,20 +369,26 @@ runtime::Task<void> EmbeddedLog::write_pending() {
       break;
     }
     ENSURE(appended->last_offset + 1 == end, "the metadata log gave other offsets than those decided with");
+    // With the first of them, what was read at the start: it may have been in memory only.
     if (const auto synced = co_await log_->synced(owner_, end); !synced) {
       failed(synced.error().message);
       break;
     }
+    while (election_parts_left_ > 0) co_await election_.wait();
+    if (failure_) break;
     bytes_since_snapshot_ += static_cast<std::int64_t>(batches.size());
     log_->advance_high_watermark(end);
     if (on_commit_) on_commit_(end);
     committed_.advance(end);
+    // What an earlier run left, once it is certain that this one goes on.
+    if (!std::exchange(led_, true)) tasks_.start(clean_up());
   }
   writing_ = false;
   written_.notify();
 }
 
 void EmbeddedLog::failed(const std::string& what) {
+  if (failure_) return;
   failure_ = what;
   log_line_.error("The metadata log failed: {}", what);
   committed_.close();
@@ -426,29 +444,36 @@ runtime::Task<void> EmbeddedLog::write_snapshot(metadata::ImageRef image) {
   snapshotting_ = false;
 }
 
-// The oldest snapshots go while all files together are too large, or while they are too old; the last one stays.
 runtime::Task<void> EmbeddedLog::clean_up() {
-  while (snapshots_.size() >= 2 && !failure_) {
-    const SnapshotId oldest = snapshots_.front();
-    struct Sizes {
-      std::uint64_t snapshots = 0;
-      Timestamp oldest_timestamp = no_timestamp;
-    };
-    auto measure = runtime::blocking(owner_, [&disk = environment_.disk, where = path(), all = snapshots_, oldest] {
-      Sizes sizes;
-      for (const SnapshotId id : all) sizes.snapshots += disk.file_size(fmt::format("{}/{}", where, snapshot_name(id)));
-      sizes.oldest_timestamp = read_checkpoint_timestamp(disk, fmt::format("{}/{}", where, snapshot_name(oldest)));
-      return sizes;
-    });
-    const Sizes sizes = co_await std::move(measure);
-    const bool too_large =
-        settings_.retention_bytes >= 0 &&
-        log_->size_bytes() + sizes.snapshots > static_cast<std::uint64_t>(settings_.retention_bytes);
-    const bool too_old = settings_.retention_ms.count() >= 0 &&
-                         environment_.clock.wall() - sizes.oldest_timestamp > settings_.retention_ms.count();
-    if (!too_large && !too_old) co_return;
-    co_await drop_snapshots_before(snapshots_[1]);
+  if (cleaning_up_) co_return;
+  cleaning_up_ = true;
+  try {
+    while (snapshots_.size() >= 2 && !failure_ && co_await has_too_much()) co_await drop_snapshots_before(snapshots_[1]);
+  } catch (const runtime::DiskError& error) {
+    // Nothing rests on it; the next snapshot tries again.
+    log_line_.error("Could not remove old snapshots: {}", error.what());
   }
+  cleaning_up_ = false;
+}
+
+// The oldest snapshots go while all files together are too large, or while they are too old; the last one stays.
+runtime::Task<bool> EmbeddedLog::has_too_much() {
+  struct Sizes {
+    std::uint64_t snapshots = 0;
+    Timestamp oldest_timestamp = no_timestamp;
+  };
+  auto measure = runtime::blocking(owner_, [&disk = environment_.disk, where = path(), all = snapshots_] {
+    Sizes sizes;
+    for (const SnapshotId id : all) sizes.snapshots += disk.file_size(fmt::format("{}/{}", where, snapshot_name(id)));
+    sizes.oldest_timestamp = read_checkpoint_timestamp(disk, fmt::format("{}/{}", where, snapshot_name(all.front())));
+    return sizes;
+  });
+  const Sizes sizes = co_await std::move(measure);
+  const bool too_large = settings_.retention_bytes >= 0 &&
+                         log_->size_bytes() + sizes.snapshots > static_cast<std::uint64_t>(settings_.retention_bytes);
+  const bool too_old = settings_.retention_ms.count() >= 0 &&
+                       environment_.clock.wall() - sizes.oldest_timestamp > settings_.retention_ms.count();
+  co_return too_large || too_old;
 }
 
 runtime::Task<void> EmbeddedLog::drop_snapshots_before(SnapshotId kept) {

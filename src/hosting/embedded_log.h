@@ -73,8 +73,11 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
   // Opens the log, recovers it after a crash, and reads snapshot and records. Throws MetadataLogError, DiskError,
   // metadata::BadRecord, std::runtime_error.
   runtime::Task<LoadedMetadata> load();
-  // Takes the lead: when it ends, the new epoch is on disk and everything loaded is committed.
-  runtime::Task<void> lead(CommitListener on_commit, FailureListener on_failure);
+  // Takes the lead in a new epoch and begins to write that down. Everything loaded is committed together with the first
+  // record of the epoch: the first commit is told when all of it, and the election, is on disk. Throws MetadataLogError.
+  void lead(CommitListener on_commit, FailureListener on_failure);
+  // What went wrong with the disk; nothing while all is well.
+  const std::optional<std::string>& failure() const { return failure_; }
 
   // kraft.version and voters as the control records say.
   const QuorumRecords& quorum() const { return quorum_; }
@@ -105,9 +108,13 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
   std::optional<protocol::VotersRecord> voters_to_write() const;
   ByteVector leader_change_batch(const std::optional<protocol::VotersRecord>& voters);
 
+  runtime::Task<void> write_election();
+  runtime::Task<void> write_epoch();
+  void election_written();
   runtime::Task<void> write_pending();
   void failed(const std::string& what);
   runtime::Task<void> clean_up();
+  runtime::Task<bool> has_too_much();
   runtime::Task<void> drop_snapshots_before(SnapshotId kept);
 
   runtime::Environment& environment_;
@@ -129,12 +136,16 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
   FailureListener on_failure_;
   std::optional<std::string> failure_;
 
+  int election_parts_left_ = 0;  // files that must be on disk before anything is committed
+  runtime::Notice election_;
+  bool led_ = false;  // something of this epoch is committed
   ByteVector pending_;  // whole batches, in order
   records::RecordBatchBuilder builder_;
   std::unique_ptr<WriteAtTurnEnd> at_turn_end_;
   bool writing_ = false;
   runtime::Notice written_;
   bool snapshotting_ = false;
+  bool cleaning_up_ = false;
   std::int64_t bytes_since_snapshot_ = 0;
   runtime::MonoTime last_snapshot_{};
   runtime::TaskGroup tasks_;

@@ -126,19 +126,20 @@ runtime::Task<void> EmbeddedMetadata::load_and_lead() {
   if (const auto unsupported = controller::unsupported_contents(*image)) throw MetadataLogError(*unsupported);
   settings_.controller.kraft_version = log_.quorum().kraft_version;
   controller_.load(image);
-  co_await log_.lead([this](Offset end) { committed(end); },
-                     [this](const std::string& what) {
-                       shard_.drop(Error{ErrorCode::not_controller});
-                       if (on_failure_) on_failure_(what);
-                     });
-  // What was there before counts from now on.
-  if (image->metadata_version()) publisher_.publish(owner_, std::move(loaded.contents));
+  // What was there before is published when it is known to last.
+  if (image->metadata_version()) unpublished_.push_back(std::move(loaded.contents));
+  log_.lead([this](Offset end) { committed(end); },
+            [this](const std::string& what) {
+              shard_.drop(Error{ErrorCode::not_controller});
+              if (on_failure_) on_failure_(what);
+            });
   controller::Activate activate;
   activate.bootstrap = std::move(loaded.bootstrap);
   activate.source = std::move(loaded.bootstrap_source);
   activate.open_transaction = loaded.open_transaction.value_or(no_offset);
   Call call = std::move(activate);
   co_await shard_.ask(owner_, std::move(call));
+  if (log_.failure()) throw MetadataLogError(*log_.failure());
   if (const auto unsupported = controller::unsupported_contents(*controller_.image())) {
     throw MetadataLogError(*unsupported);  // the bootstrap brought it
   }

@@ -226,8 +226,8 @@ class Formatting {
   }
 
   void format(const std::string& directory) {
+    const std::vector<std::string> parents = parents_of_new(directory);
     disk_.make_directories(directory);
-    disk_.sync_directory(parent_of(directory));
     storage::MetaProperties properties;
     properties.cluster_id = request_.cluster_id;
     properties.node_id = BrokerId(request_.node_id);
@@ -239,6 +239,17 @@ class Formatting {
     }
     // Last: with it the directory counts as formatted.
     storage::write_meta_properties(disk_, directory, properties, now_);
+    for (const std::string& parent : parents) disk_.sync_directory(parent);
+  }
+
+  // The directories that get a new entry when this one is made.
+  std::vector<std::string> parents_of_new(std::string directory) const {
+    std::vector<std::string> parents;
+    while (!disk_.exists(directory)) {
+      directory = parent_of(directory);
+      parents.push_back(directory);
+    }
+    return parents;
   }
 
   void write_bootstrap(const std::string& directory) {
