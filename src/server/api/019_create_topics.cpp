@@ -18,12 +18,13 @@ runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(const 
       return !may;
     });
   }
-  hosting::CallerContext caller{.api_version = context.version,
-                                .principal = context.identity.principal.to_string(),
-                                .client_id = std::string(context.identity.client_id),
-                                .client_host = std::string(context.identity.host)};
-  auto asking = controller_.create_topics(context.reactor, std::move(caller), std::move(allowed));
+  auto asking = controller_.create_topics(context.reactor, caller_of(context), std::move(allowed));
   Response response = co_await std::move(asking);
+  std::vector<std::string> created;
+  for (const auto& topic : response.topics)
+    if (topic.error_code == 0 && !request.validate_only) created.push_back(topic.name);
+  auto waiting = wait_until_ready(context, metadata_, partitions_, node_id_, std::move(created));
+  co_await std::move(waiting);
   for (const std::string& name : refused) {
     response.topics.push_back({.name = name,
                                .error_code = wire_of(ErrorCode::topic_authorization_failed),

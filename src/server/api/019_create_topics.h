@@ -4,7 +4,9 @@
 #pragma once
 
 #include "hosting/controller_channel.h"
+#include "hosting/metadata_publisher.h"
 #include "protocol/messages/create_topics.h"
+#include "replication/partition_table.h"
 #include "security/authorizer.h"
 #include "server/handler.h"
 
@@ -15,15 +17,19 @@ class CreateTopicsHandler final : public Handler<protocol::CreateTopicsRequest, 
   using Request = protocol::CreateTopicsRequest;
   using Response = protocol::CreateTopicsResponse;
 
-  CreateTopicsHandler(hosting::ControllerChannel& controller, const security::Authorizer& authorizer)
-      : controller_(controller), authorizer_(authorizer) {}
+  CreateTopicsHandler(const hosting::MetadataPublisher& metadata, hosting::ControllerChannel& controller,
+                      const replication::PartitionTable& partitions, const security::Authorizer& authorizer, BrokerId node_id)
+      : metadata_(metadata), controller_(controller), partitions_(partitions), authorizer_(authorizer), node_id_(node_id) {}
 
   runtime::Task<Response> handle(const RequestContext& context, const Request& request) override;
   Response failed(const RequestContext& context, const Request& request, const Error& error) const override;
 
  private:
+  const hosting::MetadataPublisher& metadata_;
   hosting::ControllerChannel& controller_;
+  const replication::PartitionTable& partitions_;
   const security::Authorizer& authorizer_;
+  BrokerId node_id_;
 };
 
 }  // namespace klamm::server
