@@ -74,6 +74,7 @@ storage::LogDirectoriesSettings log_directories_settings(const config::BrokerCon
   storage::LogDirectoriesSettings settings;
   settings.paths = config.log_dirs();
   settings.recovery_threads_per_directory = static_cast<unsigned>(config.num_recovery_threads_per_data_dir());
+  settings.initial_task_delay_ms = config.log_initial_task_delay();
   settings.retention_check_ms = config.log_retention_check_interval();
   settings.recovery_point_checkpoint_ms = config.log_flush_offset_checkpoint_interval();
   settings.log_start_checkpoint_ms = config.log_flush_start_offset_checkpoint_interval();
