@@ -67,6 +67,7 @@ std::string help_line(const std::string& left, std::string_view text) {
   std::size_t at = column;
   for (const std::string_view word : breakable_parts(text)) {
     if (at + word.size() > line_width + 1 && at > column) {
+      while (out.ends_with(' ')) out.pop_back();
       out += "\n" + std::string(column, ' ');
       at = column;
     }
