@@ -176,7 +176,20 @@ Result<Partition::Leading> Partition::leading() const {
 
 namespace {
 
-AppendFailure failure_of(const Error& error) { return {.code = error.code, .message = error.message}; }
+AppendFailure failure_of(const Error& error) { return {.code = error.code}; }
+
+// A refusal by the log: its text is for our log only, and the answer tells where the log starts unless the log was not
+// there to say (ReplicaManager.appendRecordsToLeader).
+AppendFailure refusal_of(const storage::Log& log, const Error& error) {
+  switch (error.code) {
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::message_too_large:
+    case ErrorCode::record_list_too_large:
+    case ErrorCode::corrupt_message:
+    case ErrorCode::kafka_storage_error: return failure_of(error);
+    default: return {.code = error.code, .log_start = log.log_start()};
+  }
+}
 
 records::ValidationOptions validation_options(const TopicPartition& name, const TopicSettings& settings,
                                               const AppendRequest& request, Timestamp now) {
@@ -205,7 +218,7 @@ runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& react
   // A topic of one replica cannot have two in sync, whatever it is configured to: Partition.effectiveMinIsr.
   const auto in_sync_min = std::min<std::size_t>(static_cast<std::size_t>(std::max(lead.settings->min_insync_replicas, 1)), lead.replicas);
   if (request.required_acks == -1 && lead.in_sync < in_sync_min) {
-    co_return std::unexpected(AppendFailure{.code = ErrorCode::not_enough_replicas});
+    co_return std::unexpected(AppendFailure{.code = ErrorCode::not_enough_replicas, .log_start = lead.log->log_start()});
   }
 
   const Timestamp now = environment_.clock.wall();
@@ -221,7 +234,7 @@ runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& react
   const storage::LeaderAppend how{.epoch = lead.epoch, .now = now, .origin = request.origin};
   auto appending = lead.log->append_as_leader(reactor, *batch, how);
   auto appended = co_await std::move(appending);
-  if (!appended) co_return std::unexpected(failure_of(appended.error()));
+  if (!appended) co_return std::unexpected(refusal_of(*lead.log, appended.error()));
 
   Offset visible = appended->last_offset + 1;
   if (appended->needs_sync) {

@@ -12,8 +12,13 @@ UNKNOWN_ID = bytes.fromhex("11" * 16)
 ZERO = b"\0" * 16
 
 
+_last = [0]
+
+
 def now():
-    return int(time.time() * 1000)
+    """The clock, later each time: the newest record is then the only one of its time."""
+    _last[0] = max(_last[0] + 1, int(time.time() * 1000))
+    return _last[0]
 
 
 # --- record batches ----------------------------------------------------------------------------------------------------
@@ -61,7 +66,7 @@ PRODUCE = {
     "two batches in one partition": lambda: batch() + batch(),
     "truncated batch (10 bytes cut)": lambda: batch((b"v" * 20,))[:-10],
     "trailing garbage 5 bytes": lambda: batch() + b"\1\2\3\4\5",
-    "batch length field too small": lambda: batch(length_by=-60),
+    "batch length field too small": lambda: batch((b"v" * 20,), length_by=-5),
     "batch length field too large": lambda: batch(length_by=50),
     "base offset 100 in batch": lambda: batch(base=100),
     "partitionLeaderEpoch 77 in batch": lambda: batch(epoch=77),

@@ -56,6 +56,7 @@ def render(values, its):
 MASKS = (
     (re.compile(r"\b1[0-9]{12}\b|<ms>"), "<ms>"),
     (re.compile(r"\[-92233702\d+, "), "[<min>, "),
+    (re.compile(r"x{20,}.*"), "<long>"),
     (re.compile(r"Port=\d+"), "Port=<port>"),
     (re.compile(r"Host=[\w.]+"), "Host=<host>"),
     (re.compile(r"ClusterId=[\w-]+"), "ClusterId=<cluster>"),
