@@ -51,8 +51,9 @@ Result<std::vector<std::string_view>> parse_checkpoint_lines(std::string_view te
   std::vector<std::string_view> lines;
   while (!text.empty()) lines.push_back(next_line(text));
   if (lines.size() != static_cast<std::size_t>(*count)) {
-    return fail(ErrorCode::kafka_storage_error,
-                fmt::format("Expected [{}] entries in checkpoint file [{}], but found only [{}]", *count, path, lines.size()));
+    return fail(
+        ErrorCode::kafka_storage_error,
+        fmt::format("Expected [{}] entries in checkpoint file [{}], but found only [{}]", *count, path, lines.size()));
   }
   return lines;
 }

@@ -1,5 +1,5 @@
-// The small text files of offsets per partition in a log directory: "0", the count, then "topic partition offset" a line.
-// Source of the format: org.apache.kafka.storage.internals.checkpoint.OffsetCheckpointFile, CheckpointFile.
+// The small text files of offsets per partition in a log directory: "0", the count, then "topic partition offset" a
+// line. Source of the format: org.apache.kafka.storage.internals.checkpoint.OffsetCheckpointFile, CheckpointFile.
 #pragma once
 
 #include <charconv>
@@ -15,8 +15,8 @@
 
 namespace klamm::storage {
 
-// The frame of all these files: a version line, a count line, that many lines. A text that is empty or ends after its first
-// line has none. Error::message says what is wrong where, with Kafka's text.
+// The frame of all these files: a version line, a count line, that many lines. A text that is empty or ends after its
+// first line has none. Error::message says what is wrong where, with Kafka's text.
 Result<std::vector<std::string_view>> parse_checkpoint_lines(std::string_view text, std::string_view path);
 Error malformed_checkpoint_line(std::string_view line, std::string_view path);
 // The fields of a line, split at white space.

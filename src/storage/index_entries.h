@@ -1,6 +1,6 @@
-// The entries of an index file: those in the file and those not yet written to it. No mmap: entries are appended in memory
-// and go to the file a page at a time, when the segment is rolled and when the log is closed; a crash in between loses
-// nothing, because recovery rebuilds indexes from the log.
+// The entries of an index file: those in the file and those not yet written to it. No mmap: entries are appended in
+// memory and go to the file a page at a time, when the segment is rolled and when the log is closed; a crash in between
+// loses nothing, because recovery rebuilds indexes from the log.
 //
 // `Entry` has: `bytes` (its size in the file), `void store(std::byte*) const`, `static Entry load(const std::byte*)`.
 // Guarded by the owner: append, truncate and trim under the log's lock, save by the holder of the writer's turn.

@@ -5,7 +5,9 @@
 namespace klamm::storage {
 namespace {
 
-LeaderEpoch epoch(int value) { return LeaderEpoch(value); }
+LeaderEpoch epoch(int value) {
+  return LeaderEpoch(value);
+}
 
 LeaderEpochs epochs_of(std::initializer_list<std::pair<int, int>> entries) {
   LeaderEpochs epochs;
@@ -36,7 +38,7 @@ TEST(LeaderEpochs, AnswersTheLargestEpochNotAboveTheOneAskedForAndItsEnd) {  // 
     EpochEndOffset answer;
   } rows[] = {
       {-1, {}},
-      {1, {epoch(1), Offset(5)}},   // older than anything: read on from where the first known one begins
+      {1, {epoch(1), Offset(5)}},  // older than anything: read on from where the first known one begins
       {2, {epoch(2), Offset(10)}},
       {3, {epoch(2), Offset(10)}},
       {4, {epoch(4), Offset(20)}},

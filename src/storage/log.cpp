@@ -12,7 +12,8 @@ namespace klamm::storage {
 using runtime::Reactor;
 using runtime::ShortLock;
 
-// --- state --------------------------------------------------------------------------------------------------------------
+// --- state
+// --------------------------------------------------------------------------------------------------------------
 
 Log::State::State(Log& owner, LogDirectory& log_directory, LogOpening opening)
     : log(owner),
@@ -44,7 +45,8 @@ Error Log::State::failed(std::string_view what, const std::exception& cause) {
 }
 
 std::size_t Log::State::floor_segment(Offset offset) const {
-  const auto above = std::ranges::upper_bound(segments, offset, {}, [](const SegmentRef& segment) { return segment->base; });
+  const auto above =
+      std::ranges::upper_bound(segments, offset, {}, [](const SegmentRef& segment) { return segment->base; });
   return above == segments.begin() ? 0 : static_cast<std::size_t>(above - segments.begin()) - 1;
 }
 
@@ -98,10 +100,13 @@ SegmentView Log::State::view_locked(Segment& segment, Offset target) {
   return view;
 }
 
-// --- life ---------------------------------------------------------------------------------------------------------------
+// --- life
+// ---------------------------------------------------------------------------------------------------------------
 
 Log::Log(LogDirectory& directory, LogOpening opening)
-    : name_(opening.name), directory_(&directory), state_(std::make_unique<State>(*this, directory, std::move(opening))) {}
+    : name_(opening.name),
+      directory_(&directory),
+      state_(std::make_unique<State>(*this, directory, std::move(opening))) {}
 
 Log::~Log() = default;
 
@@ -126,9 +131,10 @@ Result<void> Log::assign_topic_id(Uuid id) {
     const ShortLock::Guard guard(state_->lock);
     if (state_->topic_id == id) return {};
     if (state_->topic_id) {
-      return fail(ErrorCode::inconsistent_topic_id,
-                  fmt::format("Tried to assign topic ID {} to log for topic partition {},but log already contained topic ID {}",
-                              id.to_string(), name_.to_string(), state_->topic_id->to_string()));
+      return fail(
+          ErrorCode::inconsistent_topic_id,
+          fmt::format("Tried to assign topic ID {} to log for topic partition {},but log already contained topic ID {}",
+                      id.to_string(), name_.to_string(), state_->topic_id->to_string()));
     }
     state_->topic_id = id;
   }
@@ -168,17 +174,26 @@ void Log::rename_directory(std::string directory_name) {
   for (const auto& segment : state.segments) segment->directory_renamed();
 }
 
-// --- numbers --------------------------------------------------------------------------------------------------------------
+// --- numbers
+// --------------------------------------------------------------------------------------------------------------
 
 LogOffsets Log::offsets() const {
   const ShortLock::Guard guard(state_->lock);
   return state_->offsets_locked();
 }
 
-Offset Log::log_start() const { return offsets().log_start; }
-Offset Log::log_end() const { return offsets().log_end; }
-Offset Log::high_watermark() const { return offsets().high_watermark; }
-Offset Log::last_stable_offset() const { return offsets().last_stable; }
+Offset Log::log_start() const {
+  return offsets().log_start;
+}
+Offset Log::log_end() const {
+  return offsets().log_end;
+}
+Offset Log::high_watermark() const {
+  return offsets().high_watermark;
+}
+Offset Log::last_stable_offset() const {
+  return offsets().last_stable;
+}
 
 Offset Log::recovery_point() const {
   const ShortLock::Guard guard(state_->lock);
@@ -230,7 +245,8 @@ std::optional<Offset> Log::advance_high_watermark(Offset to) {
   return now > before ? std::optional(now) : std::nullopt;
 }
 
-// --- epochs ---------------------------------------------------------------------------------------------------------------
+// --- epochs
+// ---------------------------------------------------------------------------------------------------------------
 
 EpochEndOffset Log::end_offset_of_epoch(LeaderEpoch epoch) const {
   const ShortLock::Guard guard(state_->lock);
@@ -253,7 +269,8 @@ TimestampOffset Log::earliest() const {
   // The first known epoch need not reach back to the log's start: older formats carry none.
   const auto first = state_->epochs.earliest();
   const bool known = first && first->start <= state_->log_start;
-  return {.timestamp = no_timestamp, .offset = state_->log_start, .leader_epoch = known ? first->epoch : no_leader_epoch};
+  return {
+      .timestamp = no_timestamp, .offset = state_->log_start, .leader_epoch = known ? first->epoch : no_leader_epoch};
 }
 
 TimestampOffset Log::earliest_local() const {

@@ -34,26 +34,26 @@ class LogDirectory;
 // All the numbers a fetch answers with, taken at one moment (KAFKA-9835, KAFKA-9807, KAFKA-7104).
 struct LogOffsets {
   Offset log_start;
-  Offset local_log_start;   // the two differ once segments live in remote storage
-  Offset last_stable;       // reads with read_committed stop here
-  Offset high_watermark;    // ordinary reads stop here
+  Offset local_log_start;  // the two differ once segments live in remote storage
+  Offset last_stable;      // reads with read_committed stop here
+  Offset high_watermark;   // ordinary reads stop here
   Offset log_end;
 };
 
 struct LeaderAppend {
-  LeaderEpoch epoch;                    // of the appending leader; stamped into the batches
-  Timestamp now;                        // the wall clock: for time based rolls and LogAppendTime
+  LeaderEpoch epoch;  // of the appending leader; stamped into the batches
+  Timestamp now;      // the wall clock: for time based rolls and LogAppendTime
   records::AppendOrigin origin = records::AppendOrigin::client;
-  int transaction_version = 0;          // of the coordinator, for end markers
+  int transaction_version = 0;  // of the coordinator, for end markers
 };
 
 struct AppendResult {
-  Offset first_offset = no_offset;      // of a duplicate: where the first copy went
+  Offset first_offset = no_offset;  // of a duplicate: where the first copy went
   Offset last_offset = no_offset;
   Timestamp log_append_time = no_timestamp;  // -1 with CreateTime
   Offset log_start = no_offset;
-  bool duplicate = false;               // an idempotent resend: nothing was written
-  bool needs_sync = false;              // flush.messages reached: the answer waits for Log::synced(last_offset + 1)
+  bool duplicate = false;   // an idempotent resend: nothing was written
+  bool needs_sync = false;  // flush.messages reached: the answer waits for Log::synced(last_offset + 1)
   std::vector<records::RecordError> record_errors;
 };
 
@@ -62,7 +62,7 @@ enum class ReadIsolation : std::uint8_t { log_end, high_watermark, last_stable }
 struct ReadRequest {
   Offset from;
   std::size_t bytes_max = 0;
-  bool at_least_one_batch = false;      // give the first batch whole though it is larger than bytes_max
+  bool at_least_one_batch = false;  // give the first batch whole though it is larger than bytes_max
   ReadIsolation isolation = ReadIsolation::high_watermark;
 };
 
@@ -73,12 +73,12 @@ struct AbortedTransaction {
   bool operator==(const AbortedTransaction&) const = default;
 };
 
-// Batches as they stand in one file; `from` may lie inside the first one. As in Kafka a read never crosses into the next
-// segment and the last batch may be cut by `bytes_max` (readers skip it), never by the isolation's limit.
+// Batches as they stand in one file; `from` may lie inside the first one. As in Kafka a read never crosses into the
+// next segment and the last batch may be cut by `bytes_max` (readers skip it), never by the isolation's limit.
 struct ReadResult {
   LogOffsets offsets;
-  runtime::FileSlice data;              // resident in memory; no file and length 0: nothing to read
-  Offset data_offset = no_offset;       // base offset of the first batch
+  runtime::FileSlice data;                  // resident in memory; no file and length 0: nothing to read
+  Offset data_offset = no_offset;           // base offset of the first batch
   std::vector<AbortedTransaction> aborted;  // with ReadIsolation::last_stable only
 
   std::size_t bytes() const { return data.length; }
@@ -99,21 +99,26 @@ struct ActiveProducer {
   std::int32_t last_sequence;
   Timestamp last_timestamp;
   std::int32_t coordinator_epoch;
-  Offset transaction_start;             // -1: none open
+  Offset transaction_start;  // -1: none open
 };
 
-enum class LogStartReason : std::uint8_t { leader_offset_incremented, segment_deletion, client_record_deletion, snapshot_generated };
+enum class LogStartReason : std::uint8_t {
+  leader_offset_incremented,
+  segment_deletion,
+  client_record_deletion,
+  snapshot_generated
+};
 
 // What is known of a log before its files are looked at.
 struct LogOpening {
   TopicPartition name;
-  std::string directory_name;           // "orders-0", "orders-0.<32 hex>-future"
+  std::string directory_name;  // "orders-0", "orders-0.<32 hex>-future"
   LogSettingsRef settings;
-  std::optional<Uuid> topic_id;         // written to partition.metadata when the log has none yet
-  bool clean = true;                    // the last stop was clean: nothing above the recovery point needs a scan
+  std::optional<Uuid> topic_id;  // written to partition.metadata when the log has none yet
+  bool clean = true;             // the last stop was clean: nothing above the recovery point needs a scan
   Offset recovery_point{0};
   Offset log_start{0};
-  std::optional<Offset> high_watermark; // clamped to what the log holds
+  std::optional<Offset> high_watermark;  // clamped to what the log holds
   std::chrono::milliseconds producer_id_expiration = std::chrono::days(1);
   // Told, by any thread, that due() may have become earlier. Only posts.
   std::function<void(Log&)> on_upkeep;
@@ -135,7 +140,7 @@ class Log : public std::enable_shared_from_this<Log> {
 
   const TopicPartition& name() const { return name_; }
   LogDirectory& directory() const { return *directory_; }
-  std::string path() const;             // of its directory; changes when it is renamed
+  std::string path() const;  // of its directory; changes when it is renamed
   std::optional<Uuid> topic_id() const;
   // INCONSISTENT_TOPIC_ID when it has another one. Blocks for one small file.
   Result<void> assign_topic_id(Uuid id);
@@ -144,42 +149,49 @@ class Log : public std::enable_shared_from_this<Log> {
   // Takes effect with the next append, read or look at the clock.
   void reconfigure(LogSettingsRef settings);
 
-  // --- who writes -----------------------------------------------------------------------------------------------------
-  // From now on appends of an older epoch answer NOT_LEADER_OR_FOLLOWER. A new leader's epoch is on disk with the log's
-  // end as its start before this returns (KAFKA-7415). Errors: FENCED_LEADER_EPOCH when `epoch` is older than the current
-  // one, KAFKA_STORAGE_ERROR.
+  // --- who writes
+  // ----------------------------------------------------------------------------------------------------- From now on
+  // appends of an older epoch answer NOT_LEADER_OR_FOLLOWER. A new leader's epoch is on disk with the log's end as its
+  // start before this returns (KAFKA-7415). Errors: FENCED_LEADER_EPOCH when `epoch` is older than the current one,
+  // KAFKA_STORAGE_ERROR.
   runtime::Task<Result<void>> set_writer_epoch(runtime::Reactor& reactor, LeaderEpoch epoch, bool as_leader);
 
-  // --- append ---------------------------------------------------------------------------------------------------------
-  // Stamps offset, epoch and time into the batch and appends it. `batch` stays until the task ends. Uncontended it
-  // completes without a wait: one write to the page cache, no global allocation. Errors: NOT_LEADER_OR_FOLLOWER,
-  // RECORD_LIST_TOO_LARGE, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, KAFKA_STORAGE_ERROR.
+  // --- append
+  // --------------------------------------------------------------------------------------------------------- Stamps
+  // offset, epoch and time into the batch and appends it. `batch` stays until the task ends. Uncontended it completes
+  // without a wait: one write to the page cache, no global allocation. Errors: NOT_LEADER_OR_FOLLOWER,
+  // RECORD_LIST_TOO_LARGE, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE,
+  // KAFKA_STORAGE_ERROR.
   runtime::Task<Result<AppendResult>> append_as_leader(runtime::Reactor& reactor, records::ValidatedBatch& batch,
                                                        LeaderAppend how);
   // The same for whole batches the broker made itself (coordinators, metadata, markers): they are trusted, control
   // batches included; offsets and epoch are stamped in place, all or none are appended. Errors also: MESSAGE_TOO_LARGE.
-  runtime::Task<Result<AppendResult>> append_as_leader(runtime::Reactor& reactor, MutableBytes batches, LeaderAppend how);
-  // Keeps offsets and epochs. Batches of an epoch above `epoch` and what follows them are left out; a cut last batch too.
-  // Errors: CORRUPT_MESSAGE (checksum, order), OFFSET_OUT_OF_RANGE (below the log's end), NOT_LEADER_OR_FOLLOWER when the
-  // writer is not a follower of this epoch, RECORD_LIST_TOO_LARGE, KAFKA_STORAGE_ERROR.
+  runtime::Task<Result<AppendResult>> append_as_leader(runtime::Reactor& reactor, MutableBytes batches,
+                                                       LeaderAppend how);
+  // Keeps offsets and epochs. Batches of an epoch above `epoch` and what follows them are left out; a cut last batch
+  // too. Errors: CORRUPT_MESSAGE (checksum, order), OFFSET_OUT_OF_RANGE (below the log's end), NOT_LEADER_OR_FOLLOWER
+  // when the writer is not a follower of this epoch, RECORD_LIST_TOO_LARGE, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<AppendResult>> append_as_follower(runtime::Reactor& reactor, Bytes batches, LeaderEpoch epoch);
 
-  // --- durability -----------------------------------------------------------------------------------------------------
-  // Until all below `up_to` is on disk. One fdatasync serves all that wait. Errors: KAFKA_STORAGE_ERROR.
+  // --- durability
+  // ----------------------------------------------------------------------------------------------------- Until all
+  // below `up_to` is on disk. One fdatasync serves all that wait. Errors: KAFKA_STORAGE_ERROR.
   runtime::Task<Result<void>> synced(runtime::Reactor& reactor, Offset up_to);
   // All that is appended now, and the names of its files.
   runtime::Task<Result<void>> flush_all(runtime::Reactor& reactor);
   Offset recovery_point() const;
 
-  // --- truncate -------------------------------------------------------------------------------------------------------
-  // Everything from `offset` on goes. False: there was nothing there.
+  // --- truncate
+  // ------------------------------------------------------------------------------------------------------- Everything
+  // from `offset` on goes. False: there was nothing there.
   runtime::Task<Result<bool>> truncate_to(runtime::Reactor& reactor, Offset offset);
   // Everything goes; the next record gets `offset`. `log_start`: when it differs from that.
   runtime::Task<Result<void>> truncate_fully_and_start_at(runtime::Reactor& reactor, Offset offset,
                                                           std::optional<Offset> log_start = {});
 
-  // --- read -----------------------------------------------------------------------------------------------------------
-  // Cold ranges are loaded by an I/O thread first. Errors: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
+  // --- read
+  // ----------------------------------------------------------------------------------------------------------- Cold
+  // ranges are loaded by an I/O thread first. Errors: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<ReadResult>> read(runtime::Reactor& reactor, ReadRequest request);
   LogOffsets offsets() const;
   Offset log_start() const;
@@ -191,7 +203,8 @@ class Log : public std::enable_shared_from_this<Log> {
   Offset first_segment_base() const;
   std::vector<ActiveProducer> active_producers() const;
 
-  // --- look-ups -------------------------------------------------------------------------------------------------------
+  // --- look-ups
+  // -------------------------------------------------------------------------------------------------------
   EpochEndOffset end_offset_of_epoch(LeaderEpoch epoch) const;
   std::optional<LeaderEpoch> latest_epoch() const;
   std::vector<EpochEntry> epochs() const;
@@ -203,8 +216,9 @@ class Log : public std::enable_shared_from_this<Log> {
   // ListOffsets -3: the record with the largest timestamp.
   runtime::Task<Result<std::optional<TimestampOffset>>> find_max_timestamp(runtime::Reactor& reactor);
 
-  // --- numbers that others move ---------------------------------------------------------------------------------------
-  // Sets it, clamped to [log start, log end]; may go back after a truncation. Returns the new value.
+  // --- numbers that others move
+  // --------------------------------------------------------------------------------------- Sets it, clamped to [log
+  // start, log end]; may go back after a truncation. Returns the new value.
   Offset update_high_watermark(Offset to);
   // Never goes back. Nothing when it did not move.
   std::optional<Offset> advance_high_watermark(Offset to);
@@ -215,18 +229,21 @@ class Log : public std::enable_shared_from_this<Log> {
     return advance_log_start(reactor, offset, LogStartReason::client_record_deletion);
   }
 
-  // --- upkeep (LogDirectories calls these) ------------------------------------------------------------------------------
-  // Retention by start, size and time. Returns the segments removed; their files go file.delete.delay.ms later.
+  // --- upkeep (LogDirectories calls these)
+  // ------------------------------------------------------------------------------ Retention by start, size and time.
+  // Returns the segments removed; their files go file.delete.delay.ms later.
   runtime::Task<std::size_t> delete_old_segments(runtime::Reactor& reactor);
   runtime::Task<Result<void>> roll(runtime::Reactor& reactor);
-  // Now and then: forgets producers that were silent for producer.id.expiration.ms, and memory that only hot reads need.
+  // Now and then: forgets producers that were silent for producer.id.expiration.ms, and memory that only hot reads
+  // need.
   runtime::Task<void> rest(runtime::Reactor& reactor, Timestamp now);
   // When upkeep() has something to do next: delayed deletions, flush.ms.
   runtime::MonoTime due() const;
   runtime::Task<void> upkeep(runtime::Reactor& reactor);
   // Ends it: with `clean` everything is on disk with a producer snapshot afterwards, and indexes and log are trimmed.
   runtime::Task<Result<void>> close(runtime::Reactor& reactor, bool clean);
-  // Blocks. The directory gets another name, in the same log directory ("-delete", "-stray", or a future log's own name).
+  // Blocks. The directory gets another name, in the same log directory ("-delete", "-stray", or a future log's own
+  // name).
   void rename_directory(std::string directory_name);
 
  private:

@@ -1,5 +1,5 @@
-// Appends, by the holder of the writer's turn: each is checked and staged, all that are staged are written in one write,
-// then shown to readers.
+// Appends, by the holder of the writer's turn: each is checked and staged, all that are staged are written in one
+// write, then shown to readers.
 #include <algorithm>
 
 #include "base/ensure.h"
@@ -28,11 +28,13 @@ ProducerCheck check_of(records::AppendOrigin origin) {
 
 }  // namespace
 
-// --- the coroutines -------------------------------------------------------------------------------------------------------
+// --- the coroutines
+// -------------------------------------------------------------------------------------------------------
 
 namespace {
 
-runtime::Task<Result<AppendResult>> append_pending(Log::State& state, runtime::Reactor& reactor, PendingAppend pending) {
+runtime::Task<Result<AppendResult>> append_pending(Log::State& state, runtime::Reactor& reactor,
+                                                   PendingAppend pending) {
   TurnWaiter turn(state, reactor, &pending);
   if (co_await turn) {
     const TurnGuard release(state);
@@ -42,7 +44,8 @@ runtime::Task<Result<AppendResult>> append_pending(Log::State& state, runtime::R
   co_return std::move(pending.result);
 }
 
-// What can be said of a leader's batches without the log: they are whole, right, and in order. Returns the part to append.
+// What can be said of a leader's batches without the log: they are whole, right, and in order. Returns the part to
+// append.
 Result<Bytes> check_follower_batches(Bytes batches, LeaderEpoch epoch) {
   records::BatchWalker walker(batches);
   Offset last(-1);
@@ -50,16 +53,20 @@ Result<Bytes> check_follower_batches(Bytes batches, LeaderEpoch epoch) {
   while (true) {
     switch (walker.next()) {
       case records::BatchWalker::Step::end:
-      case records::BatchWalker::Step::partial: return batches.first(end);
-      case records::BatchWalker::Step::corrupt: return std::unexpected(walker.error());
-      case records::BatchWalker::Step::entry: break;
+      case records::BatchWalker::Step::partial:
+        return batches.first(end);
+      case records::BatchWalker::Step::corrupt:
+        return std::unexpected(walker.error());
+      case records::BatchWalker::Step::entry:
+        break;
     }
     const auto& entry = walker.entry();
     if (auto ok = entry.check(); !ok) return std::unexpected(std::move(ok.error()));
     // The leader changed while this fetch was under way: what the next one wrote is not taken from this one.
     if (entry.partition_leader_epoch() > epoch) return batches.first(end);
     if (entry.last_offset() <= last || entry.last_offset() < entry.first_known_offset()) {
-      return fail(ErrorCode::corrupt_message, fmt::format("Out of order offsets found: {} after {}", entry.last_offset(), last));
+      return fail(ErrorCode::corrupt_message,
+                  fmt::format("Out of order offsets found: {} after {}", entry.last_offset(), last));
     }
     last = entry.last_offset();
     end = walker.next_position();
@@ -70,25 +77,33 @@ Result<Bytes> check_follower_batches(Bytes batches, LeaderEpoch epoch) {
 
 runtime::Task<Result<AppendResult>> Log::append_as_leader(runtime::Reactor& reactor, records::ValidatedBatch& batch,
                                                           LeaderAppend how) {
-  return append_pending(*state_, reactor,
-                        {.batch = &batch, .leader_batches = {}, .follower_batches = {}, .how = how, .result = AppendResult{}});
+  return append_pending(
+      *state_, reactor,
+      {.batch = &batch, .leader_batches = {}, .follower_batches = {}, .how = how, .result = AppendResult{}});
 }
 
-runtime::Task<Result<AppendResult>> Log::append_as_leader(runtime::Reactor& reactor, MutableBytes batches, LeaderAppend how) {
-  return append_pending(*state_, reactor,
-                        {.batch = nullptr, .leader_batches = batches, .follower_batches = {}, .how = how, .result = AppendResult{}});
+runtime::Task<Result<AppendResult>> Log::append_as_leader(runtime::Reactor& reactor, MutableBytes batches,
+                                                          LeaderAppend how) {
+  return append_pending(
+      *state_, reactor,
+      {.batch = nullptr, .leader_batches = batches, .follower_batches = {}, .how = how, .result = AppendResult{}});
 }
 
-runtime::Task<Result<AppendResult>> Log::append_as_follower(runtime::Reactor& reactor, Bytes batches, LeaderEpoch epoch) {
+runtime::Task<Result<AppendResult>> Log::append_as_follower(runtime::Reactor& reactor, Bytes batches,
+                                                            LeaderEpoch epoch) {
   const auto checked = check_follower_batches(batches, epoch);
   if (!checked) co_return std::unexpected(checked.error());
-  PendingAppend pending{.batch = nullptr, .leader_batches = {}, .follower_batches = *checked,
-                        .how = {.epoch = epoch, .now = state_->environment.clock.wall()}, .result = AppendResult{}};
+  PendingAppend pending{.batch = nullptr,
+                        .leader_batches = {},
+                        .follower_batches = *checked,
+                        .how = {.epoch = epoch, .now = state_->environment.clock.wall()},
+                        .result = AppendResult{}};
   auto appending = append_pending(*state_, reactor, std::move(pending));
   co_return co_await std::move(appending);
 }
 
-// --- staging ----------------------------------------------------------------------------------------------------------------
+// --- staging
+// ----------------------------------------------------------------------------------------------------------------
 
 void Log::State::run_appends(std::span<PendingAppend* const> appends) {
   if (!scratch) {
@@ -133,23 +148,34 @@ void Log::State::stage_leader_batch(PendingAppend& append) {
   const Offset first = scratch->end;
   const Offset last = first + batch.last_offset_delta;
   if (bytes > settings->segment_bytes) {
-    append.result = fail(ErrorCode::record_list_too_large,
-                         fmt::format("Message batch size is {} bytes in append to partition {}, which exceeds the maximum "
-                                     "configured segment size of {}.",
-                                     bytes, partition(), settings->segment_bytes));
+    append.result =
+        fail(ErrorCode::record_list_too_large,
+             fmt::format("Message batch size is {} bytes in append to partition {}, which exceeds the maximum "
+                         "configured segment size of {}.",
+                         bytes, partition(), settings->segment_bytes));
     return;
   }
   scratch->update->clear();
   if (batch.has_producer_id()) {
-    const ProducerAppend producer{.id = batch.producer_id, .epoch = batch.producer_epoch, .base_sequence = batch.base_sequence,
-                                  .last_sequence = batch.last_sequence, .base_offset = first, .last_offset = last,
-                                  .max_timestamp = batch.max_timestamp, .transactional = batch.transactional,
-                                  .control = batch.control, .marker = {}};
+    const ProducerAppend producer{.id = batch.producer_id,
+                                  .epoch = batch.producer_epoch,
+                                  .base_sequence = batch.base_sequence,
+                                  .last_sequence = batch.last_sequence,
+                                  .base_offset = first,
+                                  .last_offset = last,
+                                  .max_timestamp = batch.max_timestamp,
+                                  .transactional = batch.transactional,
+                                  .control = batch.control,
+                                  .marker = {}};
     if (append.how.origin == records::AppendOrigin::client) {
       if (const auto duplicate = producers.find_duplicate(producer)) {
-        append.result = AppendResult{.first_offset = duplicate->first_offset(), .last_offset = duplicate->last_offset,
-                                     .log_append_time = duplicate->timestamp, .log_start = log_start, .duplicate = true,
-                                     .needs_sync = scratch->end - flushed >= settings->flush_messages, .record_errors = {}};
+        append.result = AppendResult{.first_offset = duplicate->first_offset(),
+                                     .last_offset = duplicate->last_offset,
+                                     .log_append_time = duplicate->timestamp,
+                                     .log_start = log_start,
+                                     .duplicate = true,
+                                     .needs_sync = scratch->end - flushed >= settings->flush_messages,
+                                     .record_errors = {}};
         return;
       }
     }
@@ -165,8 +191,11 @@ void Log::State::stage_leader_batch(PendingAppend& append) {
     return;
   }
   records::stamp(batch, {.base_offset = first, .leader_epoch = append.how.epoch, .now = append.how.now});
-  add_staged(batch.bytes, {.first = first, .last = last, .max_timestamp = max_timestamp, .epoch = append.how.epoch, .size = bytes});
-  finish_stage(append, 1, {.first_offset = first, .last_offset = last, .log_append_time = batch.log_append_time, .record_errors = {}});
+  add_staged(batch.bytes,
+             {.first = first, .last = last, .max_timestamp = max_timestamp, .epoch = append.how.epoch, .size = bytes});
+  finish_stage(
+      append, 1,
+      {.first_offset = first, .last_offset = last, .log_append_time = batch.log_append_time, .record_errors = {}});
 }
 
 Result<void> Log::State::check_producer(const ProducerAppend& batch, const LeaderAppend& how) {
@@ -177,10 +206,11 @@ Result<void> Log::State::check_producer(const ProducerAppend& batch, const Leade
 void Log::State::stage_leader_batches(PendingAppend& append) {
   const auto bytes = append.leader_batches;
   if (bytes.size() > settings->segment_bytes) {
-    append.result = fail(ErrorCode::record_list_too_large,
-                         fmt::format("Message batch size is {} bytes in append to partition {}, which exceeds the maximum "
-                                     "configured segment size of {}.",
-                                     bytes.size(), partition(), settings->segment_bytes));
+    append.result =
+        fail(ErrorCode::record_list_too_large,
+             fmt::format("Message batch size is {} bytes in append to partition {}, which exceeds the maximum "
+                         "configured segment size of {}.",
+                         bytes.size(), partition(), settings->segment_bytes));
     return;
   }
   scratch->update->clear();
@@ -195,10 +225,11 @@ void Log::State::stage_leader_batches(PendingAppend& append) {
     }
     const auto size = static_cast<std::size_t>(batch->size_bytes());
     if (size > static_cast<std::size_t>(settings->max_message_bytes)) {
-      append.result = fail(ErrorCode::message_too_large,
-                           fmt::format("The record batch size in the append to {} is {} bytes which exceeds the maximum "
-                                       "configured value of {}).",
-                                       partition(), size, settings->max_message_bytes));
+      append.result =
+          fail(ErrorCode::message_too_large,
+               fmt::format("The record batch size in the append to {} is {} bytes which exceeds the maximum "
+                           "configured value of {}).",
+                           partition(), size, settings->max_message_bytes));
       return;
     }
     batch->set_base_offset(next);
@@ -230,8 +261,11 @@ void Log::State::stage_leader_batches(PendingAppend& append) {
   for (std::size_t at = 0; at < bytes.size(); ++count) {
     const BatchHeader header(bytes.data() + at);
     const auto size = static_cast<std::size_t>(header.size_bytes());
-    add_staged(bytes.subspan(at, size), {.first = header.base_offset(), .last = header.last_offset(),
-                                         .max_timestamp = header.max_timestamp(), .epoch = append.how.epoch, .size = size});
+    add_staged(bytes.subspan(at, size), {.first = header.base_offset(),
+                                         .last = header.last_offset(),
+                                         .max_timestamp = header.max_timestamp(),
+                                         .epoch = append.how.epoch,
+                                         .size = size});
     at += size;
   }
   finish_stage(append, count, {.first_offset = first, .last_offset = next - 1, .record_errors = {}});
@@ -246,8 +280,12 @@ void Log::State::stage_follower_batches(PendingAppend& append) {
   while (walker.next() == records::BatchWalker::Step::entry) {
     const auto& entry = walker.entry();
     const auto bytes = entry.size_bytes();
-    const BatchAt batch{.first = entry.first_known_offset(), .last = entry.last_offset(), .max_timestamp = entry.max_timestamp(),
-                        .epoch = entry.partition_leader_epoch(), .position = 0, .size = bytes};
+    const BatchAt batch{.first = entry.first_known_offset(),
+                        .last = entry.last_offset(),
+                        .max_timestamp = entry.max_timestamp(),
+                        .epoch = entry.partition_leader_epoch(),
+                        .position = 0,
+                        .size = bytes};
     const auto refuse = [&](ErrorCode code, std::string message) {
       // What came before it in this append is kept: it is whole, and the next fetch goes on behind it.
       if (count > 0) finish_stage(append, count, result);
@@ -255,16 +293,18 @@ void Log::State::stage_follower_batches(PendingAppend& append) {
       append.result = fail(code, std::move(message));
     };
     if (batch.first < scratch->end) {
-      return refuse(ErrorCode::offset_out_of_range,
-                    fmt::format("Unexpected offset in append to {}. First offset {} is less than the next offset {}. Log start "
-                                "offset = {}",
-                                partition(), batch.first, scratch->end, log_start));
+      return refuse(
+          ErrorCode::offset_out_of_range,
+          fmt::format("Unexpected offset in append to {}. First offset {} is less than the next offset {}. Log start "
+                      "offset = {}",
+                      partition(), batch.first, scratch->end, log_start));
     }
     if (bytes > settings->segment_bytes) {
-      return refuse(ErrorCode::record_list_too_large,
-                    fmt::format("Message batch size is {} bytes in append to partition {}, which exceeds the maximum configured "
-                                "segment size of {}.",
-                                bytes, partition(), settings->segment_bytes));
+      return refuse(
+          ErrorCode::record_list_too_large,
+          fmt::format("Message batch size is {} bytes in append to partition {}, which exceeds the maximum configured "
+                      "segment size of {}.",
+                      bytes, partition(), settings->segment_bytes));
     }
     std::optional<ProducerAppend> producer;
     if (entry.is_batch()) {
@@ -274,8 +314,8 @@ void Log::State::stage_follower_batches(PendingAppend& append) {
     }
     // What is staged goes into the old segment before a new one begins.
     const bool full = scratch->bytes >= staged_bytes_max || scratch->parts.size() >= staged_parts_max;
-    if (count > 0 && (full || active().should_roll(*settings, active().size + scratch->bytes, scratch->batches.size(), bytes,
-                                                   batch.last, batch.max_timestamp, append.how.now))) {
+    if (count > 0 && (full || active().should_roll(*settings, active().size + scratch->bytes, scratch->batches.size(),
+                                                   bytes, batch.last, batch.max_timestamp, append.how.now))) {
       finish_stage(append, std::exchange(count, 0), result);
       if (!write_staged()) return;
       scratch->update->clear();
@@ -313,7 +353,8 @@ void Log::State::stage_follower_batches(PendingAppend& append) {
 
 // Rolls when the batch does not belong into the active segment; what is staged goes into the old one first.
 bool Log::State::make_room(Offset first, Offset last, std::uint64_t bytes, Timestamp max_timestamp, Timestamp now) {
-  if (!active().should_roll(*settings, active().size + scratch->bytes, scratch->batches.size(), bytes, last, max_timestamp, now)) {
+  if (!active().should_roll(*settings, active().size + scratch->bytes, scratch->batches.size(), bytes, last,
+                            max_timestamp, now)) {
     return true;
   }
   if (!write_staged()) return false;
@@ -348,7 +389,8 @@ void Log::State::finish_stage(PendingAppend& append, std::size_t batch_count, Ap
   if (!completed.empty()) write_staged();
 }
 
-// --- writing ----------------------------------------------------------------------------------------------------------------
+// --- writing
+// ----------------------------------------------------------------------------------------------------------------
 
 bool Log::State::write_staged() {
   if (scratch->parts.empty()) return true;
@@ -421,7 +463,7 @@ void Log::State::publish_staged() {
     log_end = scratch->end;
     producers_end = scratch->end;
     flush_later = settings->flush_ms != LogSettings::endless && !flush_due;
-    if (flush_later) flush_due = environment.clock.now() + settings->flush_ms;
+    if (flush_later) flush_due = later(environment.clock.now(), settings->flush_ms);
   }
   const bool sync = log_end - flushed >= settings->flush_messages;
   for (const auto& staged : scratch->staged) {
@@ -441,7 +483,8 @@ void Log::State::write_completed_transactions() {
         const ShortLock::Guard guard(lock);
         segment.transaction_index_file();
       }
-      segment.append_aborted({.producer_id = transaction.producer_id, .first_offset = transaction.first_offset,
+      segment.append_aborted({.producer_id = transaction.producer_id,
+                              .first_offset = transaction.first_offset,
                               .last_offset = transaction.last_offset,
                               .last_stable_offset = producers.last_stable_after(transaction)});
     }

@@ -13,9 +13,9 @@ void Log::State::close_cleanly() {
   {
     const ShortLock::Guard guard(lock);
     // A log that nobody touched costs nothing.
-    const bool dirty = flushed != log_end || epochs_unsaved || names_unsynced || parent_unsynced || !snapshots_unsynced.empty() ||
-                       last.indexes_unsynced || last.offset_index.unsaved() > 0 || last.time_index.unsaved() > 0 ||
-                       last.reserved_end > last.size || producers_end > last_snapshot;
+    const bool dirty = flushed != log_end || epochs_unsaved || names_unsynced || parent_unsynced ||
+                       !snapshots_unsynced.empty() || last.indexes_unsynced || last.offset_index.unsaved() > 0 ||
+                       last.time_index.unsaved() > 0 || last.reserved_end > last.size || producers_end > last_snapshot;
     if (!dirty) return;
     for (const auto& segment : segments) {
       if (segments[floor_segment(flushed)]->base <= segment->base) segment->open_files();

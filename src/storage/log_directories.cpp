@@ -12,7 +12,9 @@ using runtime::ShortLock;
 
 namespace {
 
-std::string joined(const std::vector<std::string>& texts) { return fmt::format("{}", fmt::join(texts, ", ")); }
+std::string joined(const std::vector<std::string>& texts) {
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
 
 std::string text_of_clean_shutdown(std::int64_t broker_epoch) {
   return fmt::format(R"({{"version":0,"brokerEpoch":{}}})", broker_epoch);
@@ -29,7 +31,8 @@ std::optional<std::int64_t> broker_epoch_in(std::string_view text) {
 
 }  // namespace
 
-// --- directories ----------------------------------------------------------------------------------------------------------------
+// --- directories
+// ----------------------------------------------------------------------------------------------------------------
 
 LogDirectories::Inner::Inner(LogDirectories& its_owner, LogDirectoriesSettings its_settings)
     : owner(its_owner),
@@ -51,8 +54,8 @@ LogDirectories::LogDirectories(runtime::Environment& environment, LogDirectories
     auto work = std::make_unique<Inner::FailureWork>();
     auto* const told = work.get();
     auto directory = std::make_unique<LogDirectory>(
-        environment, environment.disk.absolute(path), [&inner, told](LogDirectory&) { inner.directory_failed_anywhere(*told->place); },
-        [&inner] { inner.wake(); });
+        environment, environment.disk.absolute(path),
+        [&inner, told](LogDirectory&) { inner.directory_failed_anywhere(*told->place); }, [&inner] { inner.wake(); });
     auto place = std::make_unique<Inner::Place>(std::move(directory));
     work->inner = &inner;
     work->place = place.get();
@@ -117,7 +120,8 @@ void LogDirectories::lock() {
   }
   const auto require_one = [&] {
     if (std::ranges::any_of(inner.places, [](const auto& place) { return place->live() != nullptr; })) return;
-    const auto message = fmt::format("Shutdown broker because none of the specified log dirs from {} can be created or validated", inner.paths());
+    const auto message = fmt::format(
+        "Shutdown broker because none of the specified log dirs from {} can be created or validated", inner.paths());
     inner.log.error("{}", message);
     throw std::runtime_error(message);
   };
@@ -133,9 +137,10 @@ void LogDirectories::lock() {
     }
     if (place->lock) continue;
     for (const auto& each : inner.places) each->lock.reset();
-    throw std::runtime_error(fmt::format("Failed to acquire lock on file .lock in {}. A Kafka instance in another process or thread "
-                                         "is using this directory.",
-                                         directory.path()));
+    throw std::runtime_error(
+        fmt::format("Failed to acquire lock on file .lock in {}. A Kafka instance in another process or thread "
+                    "is using this directory.",
+                    directory.path()));
   }
   for (const auto& place : inner.places) {
     LogDirectory& directory = *place->directory;
@@ -194,7 +199,8 @@ std::optional<std::int64_t> LogDirectories::clean_shutdown_broker_epoch() const 
       return std::nullopt;
     }
     if (epoch && *epoch != *here) {
-      inner_->log.info("Found different broker epochs in {}. Other={} vs current={}.", directory->path(), *epoch, *here);
+      inner_->log.info("Found different broker epochs in {}. Other={} vs current={}.", directory->path(), *epoch,
+                       *here);
       return std::nullopt;
     }
     epoch = here;
@@ -202,7 +208,8 @@ std::optional<std::int64_t> LogDirectories::clean_shutdown_broker_epoch() const 
   return epoch;
 }
 
-// --- failure --------------------------------------------------------------------------------------------------------------------
+// --- failure
+// --------------------------------------------------------------------------------------------------------------------
 
 void LogDirectories::Inner::directory_failed_anywhere(Place& place) {
   const auto found = std::ranges::find(failures, &place, [](const auto& work) { return work->place; });
@@ -230,8 +237,10 @@ void LogDirectories::Inner::handle_failure(Place& place) {
     drop(current, gone);
     drop(future, gone_future);
   }
-  log.warn("Logs for partitions {} are offline and logs for future partitions {} are offline due to failure on log directory {}",
-           fmt::join(gone, ","), fmt::join(gone_future, ","), directory.path());
+  log.warn(
+      "Logs for partitions {} are offline and logs for future partitions {} are offline due to failure on log "
+      "directory {}",
+      fmt::join(gone, ","), fmt::join(gone_future, ","), directory.path());
   place.lock.reset();
   const bool none_left = std::ranges::none_of(places, [](const auto& each) { return each->live() != nullptr; });
   if (events == nullptr) return;
@@ -241,7 +250,8 @@ void LogDirectories::Inner::handle_failure(Place& place) {
   events->all_directories_failed();
 }
 
-// --- logs -----------------------------------------------------------------------------------------------------------------------
+// --- logs
+// -----------------------------------------------------------------------------------------------------------------------
 
 void LogDirectories::Inner::put(const LogRef& made) {
   const ShortLock::Guard guard(lock);
@@ -264,7 +274,9 @@ std::vector<LogRef> LogDirectories::logs() const {
   return all;
 }
 
-bool LogDirectories::loaded() const { return inner_->all_loaded.value() > Offset(0); }
+bool LogDirectories::loaded() const {
+  return inner_->all_loaded.value() > Offset(0);
+}
 
 bool LogDirectories::is_loading(const TopicPartition& name) const {
   const ShortLock::Guard guard(inner_->lock);
@@ -277,13 +289,20 @@ runtime::Task<void> LogDirectories::wait_loaded(Reactor& reactor) {
 }
 
 LogOpening LogDirectories::Inner::opening_of(Place& place, const TopicPartition& name, std::string directory_name) {
-  LogOpening opening{.name = name, .directory_name = std::move(directory_name), .settings = events->topic_settings(name.topic),
-                     .topic_id = {}, .high_watermark = {}, .producer_id_expiration = settings.producer_id_expiration,
+  LogOpening opening{.name = name,
+                     .directory_name = std::move(directory_name),
+                     .settings = events->topic_settings(name.topic),
+                     .topic_id = {},
+                     .high_watermark = {},
+                     .producer_id_expiration = settings.producer_id_expiration,
                      .on_upkeep = [this](Log& its) { log_has_work(its); }};
   opening.clean = place.was_clean;
-  if (const auto found = place.recovery_points.find(name); found != place.recovery_points.end()) opening.recovery_point = found->second;
-  if (const auto found = place.log_starts.find(name); found != place.log_starts.end()) opening.log_start = found->second;
-  if (const auto found = place.high_watermarks.find(name); found != place.high_watermarks.end()) opening.high_watermark = found->second;
+  if (const auto found = place.recovery_points.find(name); found != place.recovery_points.end())
+    opening.recovery_point = found->second;
+  if (const auto found = place.log_starts.find(name); found != place.log_starts.end())
+    opening.log_start = found->second;
+  if (const auto found = place.high_watermarks.find(name); found != place.high_watermarks.end())
+    opening.high_watermark = found->second;
   return opening;
 }
 
@@ -317,21 +336,24 @@ runtime::Task<Result<LogRef>> LogDirectories::Inner::create(TopicPartition name,
   opening.high_watermark.reset();
   if (!topic_id.is_zero()) opening.topic_id = topic_id;
   try {
-    auto opened = runtime::blocking(*reactor, [&place, opening = std::move(opening)] { return Log::open(*place.directory, opening); });
+    auto opened = runtime::blocking(
+        *reactor, [&place, opening = std::move(opening)] { return Log::open(*place.directory, opening); });
     auto made = co_await std::move(opened);
     put(made);
     log.info("Created log for partition {} in {} with properties {{}}", name.to_string(), made->path());
     co_return made;
   } catch (const runtime::DiskError& error) {
-    co_return std::unexpected(place.directory->failed(
-        fmt::format("Error while creating log for {} in dir {}", partition_directory_name(name), place.directory->path()), error));
+    co_return std::unexpected(
+        place.directory->failed(fmt::format("Error while creating log for {} in dir {}", partition_directory_name(name),
+                                            place.directory->path()),
+                                error));
   } catch (const std::runtime_error& error) {
     co_return fail(ErrorCode::inconsistent_topic_id, error.what());
   }
 }
 
-runtime::Task<Result<LogRef>> LogDirectories::get_or_create(Reactor& reactor, TopicPartition name, Uuid topic_id, Uuid directory_id,
-                                                            bool is_new) {
+runtime::Task<Result<LogRef>> LogDirectories::get_or_create(Reactor& reactor, TopicPartition name, Uuid topic_id,
+                                                            Uuid directory_id, bool is_new) {
   Inner& inner = *inner_;
   if (auto found = find(name); found && (topic_id.is_zero() || found->topic_id() == topic_id)) co_return found;
   auto there = runtime::move_to(*inner.reactor);
@@ -350,8 +372,9 @@ runtime::Task<Result<LogRef>> LogDirectories::get_or_create(Reactor& reactor, To
   } else if (is_loading(name)) {
     result = fail(ErrorCode::not_leader_or_follower);
   } else if (!is_new && !inner.offline_paths().empty()) {
-    result = fail(ErrorCode::kafka_storage_error, fmt::format("Can not create log for {} because log directories {} are offline",
-                                                              name.to_string(), inner.offline_paths()));
+    result = fail(ErrorCode::kafka_storage_error,
+                  fmt::format("Can not create log for {} because log directories {} are offline", name.to_string(),
+                              inner.offline_paths()));
   } else if (auto* const place = inner.choose_place(directory_id)) {
     inner.changing.insert(name);
     auto creating = inner.create(name, topic_id, *place);
@@ -396,13 +419,15 @@ runtime::Task<Result<void>> LogDirectories::Inner::remove(TopicPartition name, b
       co_await std::move(renaming);
     } catch (const runtime::DiskError& error) {
       co_return std::unexpected(place.directory->failed(
-          fmt::format("Error while renaming dir for {} in log dir {}", name.to_string(), place.directory->path()), error));
+          fmt::format("Error while renaming dir for {} in log dir {}", name.to_string(), place.directory->path()),
+          error));
     }
     if (stray) {
       log.warn("Log for partition {} is marked as stray and renamed to {}", name.to_string(), removed->path());
     } else {
-      log.info("Log for partition {} is renamed to {} and is scheduled for deletion", name.to_string(), removed->path());
-      doom(place, std::move(directory_name), name, reactor->now() + removed->settings()->file_delete_delay_ms);
+      log.info("Log for partition {} is renamed to {} and is scheduled for deletion", name.to_string(),
+               removed->path());
+      doom(place, std::move(directory_name), name, later(reactor->now(), removed->settings()->file_delete_delay_ms));
     }
     // A log of the same name that comes later must not find the numbers of this one.
     for (auto* offsets : {&place.recovery_points, &place.log_starts, &place.high_watermarks}) offsets->erase(name);
@@ -430,8 +455,9 @@ runtime::Task<Result<void>> LogDirectories::remove(Reactor& reactor, TopicPartit
     inner.changing.erase(name);
     inner.changes.advance(inner.changes.value() + 1);
   } else if (!inner.offline_paths().empty()) {
-    result = fail(ErrorCode::kafka_storage_error, fmt::format("Failed to delete log for  {} because it may be in one of the offline directories {}",
-                                                              name.to_string(), inner.offline_paths()));
+    result = fail(ErrorCode::kafka_storage_error,
+                  fmt::format("Failed to delete log for  {} because it may be in one of the offline directories {}",
+                              name.to_string(), inner.offline_paths()));
   }
   auto back = runtime::move_to(reactor);
   co_await std::move(back);
@@ -450,20 +476,23 @@ void LogDirectories::reconfigure(LogDirectoriesSettings settings) {
   inner_->wake();
 }
 
-// --- the end --------------------------------------------------------------------------------------------------------------------
+// --- the end
+// --------------------------------------------------------------------------------------------------------------------
 
 runtime::Task<bool> LogDirectories::Inner::close_all(Place& place) {
   auto logs = std::make_shared<std::vector<LogRef>>(logs_in(place));
   auto next_log = std::make_shared<std::size_t>(0);
   auto all_closed = std::make_shared<bool>(true);
   runtime::TaskGroup closers(*reactor);
-  for (std::size_t i = 0; i < closers_max && i < logs->size(); ++i) closers.start(close_some(logs, next_log, all_closed));
+  for (std::size_t i = 0; i < closers_max && i < logs->size(); ++i)
+    closers.start(close_some(logs, next_log, all_closed));
   auto closing = closers.wait();
   co_await std::move(closing);
   co_return *all_closed;
 }
 
-runtime::Task<void> LogDirectories::Inner::close_some(std::shared_ptr<std::vector<LogRef>> logs, std::shared_ptr<std::size_t> next_log,
+runtime::Task<void> LogDirectories::Inner::close_some(std::shared_ptr<std::vector<LogRef>> logs,
+                                                      std::shared_ptr<std::size_t> next_log,
                                                       std::shared_ptr<bool> all_closed) {
   while (*next_log < logs->size()) {
     auto closing = (*logs)[(*next_log)++]->close(*reactor, true);
@@ -481,7 +510,8 @@ runtime::Task<void> LogDirectories::Inner::stop_place(Place& place, std::int64_t
   try {
     // Written last: who finds it trusts everything else.
     auto marking = runtime::blocking(*reactor, [&place, broker_epoch, this] {
-      environment.disk.replace_file(place.directory->file(directory_file::clean_shutdown), as_bytes(text_of_clean_shutdown(broker_epoch)));
+      environment.disk.replace_file(place.directory->file(directory_file::clean_shutdown),
+                                    as_bytes(text_of_clean_shutdown(broker_epoch)));
     });
     co_await std::move(marking);
   } catch (const runtime::DiskError& error) {

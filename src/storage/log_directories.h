@@ -24,16 +24,16 @@ namespace klamm::storage {
 struct LogDirectoriesSettings {
   using Milliseconds = std::chrono::milliseconds;
 
-  std::vector<std::string> paths;                                          // log.dirs
-  unsigned recovery_threads_per_directory = 2;                             // num.recovery.threads.per.data.dir
-  Milliseconds initial_task_delay_ms = std::chrono::seconds(30);           // log.initial.task.delay.ms
-  Milliseconds retention_check_ms = std::chrono::minutes(5);               // log.retention.check.interval.ms
-  Milliseconds flush_check_ms = Milliseconds::max();                       // log.flush.scheduler.interval.ms, for its log line
-  Milliseconds recovery_point_checkpoint_ms = std::chrono::minutes(1);     // log.flush.offset.checkpoint.interval.ms
-  Milliseconds log_start_checkpoint_ms = std::chrono::minutes(1);          // log.flush.start.offset.checkpoint.interval.ms
-  Milliseconds high_watermark_checkpoint_ms = std::chrono::seconds(5);     // replica.high.watermark.checkpoint.interval.ms
-  Milliseconds producer_id_expiration = std::chrono::days(1);              // producer.id.expiration.ms
-  Milliseconds producer_id_expiration_check = std::chrono::minutes(10);    // producer.id.expiration.check.interval.ms
+  std::vector<std::string> paths;                                 // log.dirs
+  unsigned recovery_threads_per_directory = 2;                    // num.recovery.threads.per.data.dir
+  Milliseconds initial_task_delay_ms = std::chrono::seconds(30);  // log.initial.task.delay.ms
+  Milliseconds retention_check_ms = std::chrono::minutes(5);      // log.retention.check.interval.ms
+  Milliseconds flush_check_ms = Milliseconds::max();              // log.flush.scheduler.interval.ms, for its log line
+  Milliseconds recovery_point_checkpoint_ms = std::chrono::minutes(1);  // log.flush.offset.checkpoint.interval.ms
+  Milliseconds log_start_checkpoint_ms = std::chrono::minutes(1);       // log.flush.start.offset.checkpoint.interval.ms
+  Milliseconds high_watermark_checkpoint_ms = std::chrono::seconds(5);  // replica.high.watermark.checkpoint.interval.ms
+  Milliseconds producer_id_expiration = std::chrono::days(1);           // producer.id.expiration.ms
+  Milliseconds producer_id_expiration_check = std::chrono::minutes(10);  // producer.id.expiration.check.interval.ms
 };
 
 // What the owner is asked and told, on the reactor of load().
@@ -56,8 +56,8 @@ class LogDirectories {
   ~LogDirectories();
 
   // Makes missing directories, locks them, reads meta.properties; nothing else is opened before all locks are held.
-  // Blocks. A directory that does not work is offline from then on. Throws std::runtime_error with Kafka's message when a
-  // lock is held by another process, when a directory is named twice, or when none works.
+  // Blocks. A directory that does not work is offline from then on. Throws std::runtime_error with Kafka's message when
+  // a lock is held by another process, when a directory is named twice, or when none works.
   void lock();
 
   // In the order of log.dirs, the offline ones too.
@@ -67,12 +67,13 @@ class LogDirectories {
   const std::optional<MetaProperties>& meta_properties(const LogDirectory& directory) const;
   // After formatting.
   void set_meta_properties(LogDirectory& directory, MetaProperties properties);
-  // The broker epoch in the clean-shutdown files, when all directories have the same one. Before load(), which deletes them.
+  // The broker epoch in the clean-shutdown files, when all directories have the same one. Before load(), which deletes
+  // them.
   std::optional<std::int64_t> clean_shutdown_broker_epoch() const;
 
   // Reads the markers and checkpoints, lists the logs, opens them in parallel in the background of `tasks`, which is
-  // `reactor`'s; returns when the listing is done. Then upkeep begins. `events` outlives this. Throws std::runtime_error with Kafka's message for a
-  // directory that is not a partition's and for a partition found twice.
+  // `reactor`'s; returns when the listing is done. Then upkeep begins. `events` outlives this. Throws
+  // std::runtime_error with Kafka's message for a directory that is not a partition's and for a partition found twice.
   runtime::Task<void> load(runtime::Reactor& reactor, runtime::TaskGroup& tasks, LogDirectoriesEvents& events);
   // Every log is open (or failed).
   bool loaded() const;
@@ -94,8 +95,8 @@ class LogDirectories {
   // New intervals; the paths stay as they are.
   void reconfigure(LogDirectoriesSettings settings);
 
-  // After the tasks were stopped: flushes and closes all logs, writes the checkpoints and, where every log was loaded, the
-  // clean-shutdown file; then lets the locks go.
+  // After the tasks were stopped: flushes and closes all logs, writes the checkpoints and, where every log was loaded,
+  // the clean-shutdown file; then lets the locks go.
   runtime::Task<void> stop(runtime::Reactor& reactor, std::int64_t broker_epoch);
 
  private:

@@ -29,7 +29,7 @@ struct LogDirectories::Inner {
     std::optional<MetaProperties> meta;
     bool was_clean = false;
     bool all_loaded = false;
-    OffsetMap recovery_points;      // as found; for the logs that are not open yet
+    OffsetMap recovery_points;  // as found; for the logs that are not open yet
     OffsetMap log_starts;
     OffsetMap high_watermarks;
     std::size_t to_load = 0;
@@ -66,12 +66,13 @@ struct LogDirectories::Inner {
   static constexpr unsigned cleaner_forgets = 8;
   static constexpr std::size_t closers_max = 16;
 
-  // --- log_directories.cpp ------------------------------------------------------------------------------------------------
+  // --- log_directories.cpp
+  // ------------------------------------------------------------------------------------------------
   Place& place_of(const LogDirectory& directory) const;
   std::string paths() const;
   std::string live_paths() const;
   std::string offline_paths() const;
-  void directory_failed_anywhere(Place& place);   // any thread
+  void directory_failed_anywhere(Place& place);  // any thread
   void handle_failure(Place& place);
   LogOpening opening_of(Place& place, const TopicPartition& name, std::string directory_name);
   Place* choose_place(Uuid directory_id) const;
@@ -84,16 +85,18 @@ struct LogDirectories::Inner {
   runtime::Task<void> stop_place(Place& place, std::int64_t broker_epoch);
   void doom(Place& place, std::string directory_name, TopicPartition name, runtime::MonoTime at);
 
-  // --- log_directories_load.cpp ---------------------------------------------------------------------------------------------
-  std::vector<Found> list(Place& place);                     // blocks
+  // --- log_directories_load.cpp
+  // ---------------------------------------------------------------------------------------------
+  std::vector<Found> list(Place& place);  // blocks
   runtime::Task<void> load_all(std::vector<Found> found);
   runtime::Task<void> load_some(std::shared_ptr<std::vector<Found>> queue, std::shared_ptr<std::size_t> next);
   runtime::Task<void> take(Found found, LogRef opened, runtime::Duration took);
   void one_less_to_load(Place& place);
 
-  // --- log_directories_upkeep.cpp -------------------------------------------------------------------------------------------
-  void wake();                                               // any thread
-  void log_has_work(Log& log);                               // any thread
+  // --- log_directories_upkeep.cpp
+  // -------------------------------------------------------------------------------------------
+  void wake();                  // any thread
+  void log_has_work(Log& log);  // any thread
   runtime::Task<void> upkeep();
   runtime::MonoTime next_due();
   runtime::Task<void> upkeep_of_logs(runtime::MonoTime now);
@@ -115,21 +118,21 @@ struct LogDirectories::Inner {
   runtime::MonoTime load_began{};
   std::size_t total = 0;
   std::size_t left_to_load = 0;
-  std::set<TopicPartition> changing;                         // being made or removed
-  runtime::Watermark changes;                                // counts the ends of such
-  runtime::Watermark all_loaded;                             // 1 when they are
+  std::set<TopicPartition> changing;  // being made or removed
+  runtime::Watermark changes;         // counts the ends of such
+  runtime::Watermark all_loaded;      // 1 when they are
 
   mutable runtime::ShortLock lock;
   std::map<TopicPartition, LogRef> current;
   std::map<TopicPartition, LogRef> future;
   std::set<TopicPartition> loading;
-  std::vector<std::weak_ptr<Log>> with_work;                 // told since the last look
+  std::vector<std::weak_ptr<Log>> with_work;  // told since the last look
 
   WakeWork wake_work;
   std::optional<runtime::Notice> notice;
   void schedule(const LogRef& its);
   std::multimap<runtime::MonoTime, std::pair<const Log*, std::weak_ptr<Log>>> due;
-  std::map<const Log*, runtime::MonoTime> scheduled;         // the entry of `due` that counts; only looked up
+  std::map<const Log*, runtime::MonoTime> scheduled;  // the entry of `due` that counts; only looked up
   std::vector<Doomed> doomed;
   bool writing_checkpoints = false;
   std::optional<runtime::Notice> checkpoints_written;

@@ -16,12 +16,14 @@ constexpr std::string_view remote_index_cache = "remote-log-index-cache";
 // After a clean stop a log opens in microseconds: several go with one trip to an I/O thread.
 constexpr std::size_t opened_at_once = 16;
 
-std::int64_t milliseconds(runtime::Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
+std::int64_t milliseconds(runtime::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
 
 }  // namespace
 
-// Reads the marker (and removes it at once: a crash from here on is no clean stop, KAFKA-10471), the checkpoints, and the
-// names. Checkpoints that are no such files cost a longer recovery, nothing else (KAFKA-1758).
+// Reads the marker (and removes it at once: a crash from here on is no clean stop, KAFKA-10471), the checkpoints, and
+// the names. Checkpoints that are no such files cost a longer recovery, nothing else (KAFKA-1758).
 std::vector<LogDirectories::Inner::Found> LogDirectories::Inner::list(Place& place) {
   LogDirectory& directory = *place.directory;
   auto& disk = environment.disk;
@@ -34,7 +36,8 @@ std::vector<LogDirectories::Inner::Found> LogDirectories::Inner::list(Place& pla
   const auto read = [&](std::string_view name, std::string_view consequence) {
     auto offsets = read_offset_checkpoint(disk, directory.file(name));
     if (offsets) return std::move(*offsets);
-    log.warn("Error occurred while reading {} file of directory {}, {}: {}", name, directory.path(), consequence, offsets.error().message);
+    log.warn("Error occurred while reading {} file of directory {}, {}: {}", name, directory.path(), consequence,
+             offsets.error().message);
     return OffsetMap();
   };
   place.recovery_points = read(directory_file::recovery_point, "resetting the recovery checkpoint to 0");
@@ -94,7 +97,8 @@ runtime::Task<void> LogDirectories::load(Reactor& reactor, runtime::TaskGroup& t
   for (auto& each : found) {
     const auto path = each.place->directory->file(each.directory_name);
     if (each.what.kind == DirectoryKind::deleted) {
-      inner.doom(*each.place, each.directory_name, each.what.name, reactor.now() + events.topic_settings(each.what.name.topic)->file_delete_delay_ms);
+      inner.doom(*each.place, each.directory_name, each.what.name,
+                 later(reactor.now(), events.topic_settings(each.what.name.topic)->file_delete_delay_ms));
       continue;
     }
     if (each.what.kind == DirectoryKind::stray) {
@@ -103,14 +107,18 @@ runtime::Task<void> LogDirectories::load(Reactor& reactor, runtime::TaskGroup& t
     }
     const bool is_future = each.what.kind == DirectoryKind::future;
     const auto [other, is_first] = seen.emplace(std::pair(each.what.name, is_future), path);
-    if (!is_first && is_future) throw std::runtime_error(fmt::format("Duplicate log directories found: {}, {}", path, other->second));
+    if (!is_first && is_future)
+      throw std::runtime_error(fmt::format("Duplicate log directories found: {}, {}", path, other->second));
     if (!is_first) {
-      throw std::runtime_error(fmt::format(
-          "Duplicate log directories for {} are found in both {} and {}. It is likely because log directory failure happened while "
-          "broker was replacing current replica with future replica. Recover broker from this failure by manually deleting one of the "
-          "two directories for this partition. It is recommended to delete the partition in the log directory that is known to have "
-          "failed recently.",
-          each.what.name.to_string(), path, other->second));
+      throw std::runtime_error(
+          fmt::format("Duplicate log directories for {} are found in both {} and {}. It is likely because log "
+                      "directory failure happened while "
+                      "broker was replacing current replica with future replica. Recover broker from this failure by "
+                      "manually deleting one of the "
+                      "two directories for this partition. It is recommended to delete the partition in the log "
+                      "directory that is known to have "
+                      "failed recently.",
+                      each.what.name.to_string(), path, other->second));
     }
     to_open.push_back(std::move(each));
   }
@@ -129,7 +137,8 @@ runtime::Task<void> LogDirectories::Inner::load_all(std::vector<Found> found) {
   runtime::TaskGroup workers(*reactor);
   for (const auto& place : places) {
     auto queue = std::make_shared<std::vector<Found>>();
-    std::ranges::copy_if(found, std::back_inserter(*queue), [&](const Found& each) { return each.place == place.get(); });
+    std::ranges::copy_if(found, std::back_inserter(*queue),
+                         [&](const Found& each) { return each.place == place.get(); });
     auto next_in_queue = std::make_shared<std::size_t>(0);
     for (unsigned i = 0; i < std::max(settings.recovery_threads_per_directory, 1u) && i < queue->size(); ++i) {
       workers.start(load_some(queue, next_in_queue));
@@ -145,7 +154,8 @@ runtime::Task<void> LogDirectories::Inner::load_all(std::vector<Found> found) {
   for (const auto& place : places) {
     if (place->live() && place->to_load > 0 && !place->was_clean) unclean.push_back(place->directory->path());
   }
-  const auto ending = unclean.empty() ? std::string() : fmt::format(" (unclean log dirs = ArrayBuffer({}))", fmt::join(unclean, ", "));
+  const auto ending =
+      unclean.empty() ? std::string() : fmt::format(" (unclean log dirs = ArrayBuffer({}))", fmt::join(unclean, ", "));
   log.info("Loaded {} logs in {}ms{}", found.size(), milliseconds(reactor->clock().now() - load_began), ending);
   log.info("Starting log cleanup with a period of {} ms.", settings.retention_check_ms.count());
   log.info("Starting log flusher with a default period of {} ms.", settings.flush_check_ms.count());
@@ -153,7 +163,8 @@ runtime::Task<void> LogDirectories::Inner::load_all(std::vector<Found> found) {
 }
 
 // One of the workers of a directory.
-runtime::Task<void> LogDirectories::Inner::load_some(std::shared_ptr<std::vector<Found>> queue, std::shared_ptr<std::size_t> next_in_queue) {
+runtime::Task<void> LogDirectories::Inner::load_some(std::shared_ptr<std::vector<Found>> queue,
+                                                     std::shared_ptr<std::size_t> next_in_queue) {
   struct Opened {
     LogRef log;
     std::exception_ptr failure;
@@ -170,21 +181,22 @@ runtime::Task<void> LogDirectories::Inner::load_some(std::shared_ptr<std::vector
       openings.push_back(opening_of(*each.place, each.what.name, each.directory_name));
     }
     auto& directory = *(*queue)[first].place->directory;
-    auto opening_them = runtime::blocking(*reactor, [&directory, openings = std::move(openings), &clock = environment.clock] {
-      std::vector<Opened> opened;
-      for (const auto& opening : openings) {
-        Opened one;
-        const auto begun = clock.now();
-        try {
-          if (!directory.offline()) one.log = Log::open(directory, opening);
-        } catch (const std::exception&) {
-          one.failure = std::current_exception();
-        }
-        one.took = clock.now() - begun;
-        opened.push_back(std::move(one));
-      }
-      return opened;
-    });
+    auto opening_them =
+        runtime::blocking(*reactor, [&directory, openings = std::move(openings), &clock = environment.clock] {
+          std::vector<Opened> opened;
+          for (const auto& opening : openings) {
+            Opened one;
+            const auto begun = clock.now();
+            try {
+              if (!directory.offline()) one.log = Log::open(directory, opening);
+            } catch (const std::exception&) {
+              one.failure = std::current_exception();
+            }
+            one.took = clock.now() - begun;
+            opened.push_back(std::move(one));
+          }
+          return opened;
+        });
     auto opened = co_await std::move(opening_them);
     for (std::size_t i = 0; i < count; ++i) {
       const auto& found = (*queue)[first + i];
@@ -205,24 +217,31 @@ runtime::Task<void> LogDirectories::Inner::take(Found found, LogRef opened, runt
   Place& place = *found.place;
   const auto& name = found.what.name;
   if (opened) {
-    log.info("Completed load of Log(dir={}, topicId={}, topic={}, partition={}, highWatermark={}, lastStableOffset={}, logStartOffset={}, "
-             "logEndOffset={}) with {} segments, local-log-start-offset {} and log-end-offset {} in {}ms ({}/{} completed in {})",
-             opened->path(), opened->topic_id() ? opened->topic_id()->to_string() : "none", name.topic, name.partition,
-             opened->high_watermark(), opened->last_stable_offset(), opened->log_start(), opened->log_end(), opened->segment_count(),
-             opened->log_start(), opened->log_end(), milliseconds(took), place.loaded + 1, place.to_load, place.directory->path());
+    log.info(
+        "Completed load of Log(dir={}, topicId={}, topic={}, partition={}, highWatermark={}, lastStableOffset={}, "
+        "logStartOffset={}, "
+        "logEndOffset={}) with {} segments, local-log-start-offset {} and log-end-offset {} in {}ms ({}/{} completed "
+        "in {})",
+        opened->path(), opened->topic_id() ? opened->topic_id()->to_string() : "none", name.topic, name.partition,
+        opened->high_watermark(), opened->last_stable_offset(), opened->log_start(), opened->log_end(),
+        opened->segment_count(), opened->log_start(), opened->log_end(), milliseconds(took), place.loaded + 1,
+        place.to_load, place.directory->path());
   }
   const bool stray = opened && events->is_stray(name, opened->topic_id());
   if (stray) {
     auto closing = opened->close(*reactor, false);
     co_await std::move(closing);
     const auto before = opened->path();
-    auto stray_name = partition_directory_name(name, DirectoryKind::stray, {environment.random.next(), environment.random.next()});
+    auto stray_name =
+        partition_directory_name(name, DirectoryKind::stray, {environment.random.next(), environment.random.next()});
     try {
       auto renaming = runtime::blocking(*reactor, [opened, stray_name] { opened->rename_directory(stray_name); });
       co_await std::move(renaming);
       log.warn("Log in {} marked stray and renamed to {}", before, opened->path());
     } catch (const runtime::DiskError& error) {
-      place.directory->failed(fmt::format("Error while renaming dir for {} in log dir {}", name.to_string(), place.directory->path()), error);
+      place.directory->failed(
+          fmt::format("Error while renaming dir for {} in log dir {}", name.to_string(), place.directory->path()),
+          error);
     }
   } else if (opened && place.live()) {
     put(opened);

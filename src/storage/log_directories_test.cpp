@@ -25,7 +25,8 @@ class Events final : public LogDirectoriesEvents {
 // One start of a broker's storage on a disk.
 class Start : public World {
  public:
-  explicit Start(DiskState disk_state = {}, std::vector<std::string> paths = {"/a", "/b"}, bool loading = true) : World(std::move(disk_state)) {
+  explicit Start(DiskState disk_state = {}, std::vector<std::string> paths = {"/a", "/b"}, bool loading = true)
+      : World(std::move(disk_state)) {
     LogDirectoriesSettings settings;
     settings.paths = std::move(paths);
     directories = std::make_unique<LogDirectories>(environment, std::move(settings));
@@ -38,12 +39,14 @@ class Start : public World {
     run(directories->load(first, tasks, events));
     settle();
   }
-  LogRef make(const std::string& topic, int partition = 0, Uuid id = {7, 7}, Uuid directory = directory_unassigned, bool is_new = true) {
+  LogRef make(const std::string& topic, int partition = 0, Uuid id = {7, 7}, Uuid directory = directory_unassigned,
+              bool is_new = true) {
     const auto made = create(topic, partition, id, directory, is_new);
     EXPECT_TRUE(made) << (made ? "" : made.error().message);
     return made ? *made : nullptr;
   }
-  Result<LogRef> create(const std::string& topic, int partition = 0, Uuid id = {7, 7}, Uuid directory = directory_unassigned, bool is_new = true) {
+  Result<LogRef> create(const std::string& topic, int partition = 0, Uuid id = {7, 7},
+                        Uuid directory = directory_unassigned, bool is_new = true) {
     return run(directories->get_or_create(first, {topic, PartitionIndex(partition)}, id, directory, is_new));
   }
   void fill(const LogRef& log, int count = 3) {
@@ -61,7 +64,9 @@ class Start : public World {
     run(directories->stop(first, broker_epoch));
   }
   std::string text(const std::string& path) { return std::string(as_text(disk.content(path))); }
-  LogRef find(const std::string& topic, int partition = 0) { return directories->find({topic, PartitionIndex(partition)}); }
+  LogRef find(const std::string& topic, int partition = 0) {
+    return directories->find({topic, PartitionIndex(partition)});
+  }
 
   Events events;
   std::unique_ptr<LogDirectories> directories;
@@ -164,7 +169,9 @@ TEST(LogDirectories, ALockedOneIsRefusedInKafkasWords) {
     second.lock();
     FAIL();
   } catch (const std::runtime_error& error) {
-    EXPECT_STREQ(error.what(), "Failed to acquire lock on file .lock in /b. A Kafka instance in another process or thread is using this directory.");
+    EXPECT_STREQ(error.what(),
+                 "Failed to acquire lock on file .lock in /b. A Kafka instance in another process or thread is using "
+                 "this directory.");
   }
   LogDirectories third(start.environment, {.paths = {"/c"}});
   third.lock();  // what the refused start had locked is free again
@@ -175,7 +182,9 @@ TEST(LogDirectories, ALockedOneIsRefusedInKafkasWords) {
 TEST(LogDirectories, NothingIsOpenedBeforeAllLocksAreHeld) {
   Start first({}, {"/a"});
   std::vector<std::string> opened;
-  first.disk.before = [&](std::string_view operation, const std::string& path) { opened.push_back(std::string(operation) + " " + path); };
+  first.disk.before = [&](std::string_view operation, const std::string& path) {
+    opened.push_back(std::string(operation) + " " + path);
+  };
   LogDirectories second(first.environment, {.paths = {"/a"}});
   EXPECT_THROW(second.lock(), std::runtime_error);
   EXPECT_TRUE(opened.empty()) << opened.front();
@@ -183,7 +192,9 @@ TEST(LogDirectories, NothingIsOpenedBeforeAllLocksAreHeld) {
 
 TEST(LogDirectories, ForeignDirectoriesStopTheStart) {
   for (const auto& [name, message] : std::map<std::string, std::string>{
-           {"backup", "Found directory /a/backup, 'backup' is not in the form of topic-partition or topic-partition.uniqueId-delete"},
+           {"backup",
+            "Found directory /a/backup, 'backup' is not in the form of topic-partition or "
+            "topic-partition.uniqueId-delete"},
            {"t-0", "Duplicate log directories for t-0 are found in both /b/t-0 and /a/t-0. It is likely because"}}) {
     DiskState state;
     state.directories = {"/", "/a", "/b", "/a/" + name, "/b/t-0"};
@@ -206,7 +217,8 @@ TEST(LogDirectories, GarbageInCheckpointsCostsALongerRecoveryOnly) {  // KAFKA-1
     killed = start.disk.state.after_crash(false);
     killed.names.erase("/a/.kafka_cleanshutdown");
   }
-  for (const auto* name : {"recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint"}) {
+  for (const auto* name :
+       {"recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint"}) {
     for (const auto* garbage : {"x", "0\n5\n", "0\n1\nt zero 4\n", "7\n0\n"}) {
       auto state = killed.after_crash(false);
       state.names.at(std::string("/a/") + name)->content = to_vector(as_bytes(garbage));
@@ -232,7 +244,8 @@ TEST(LogDirectories, ARemovedTopicIsRenamedAndGoesLaterAndLeavesNoNumbersBehind)
   EXPECT_EQ(start.text("/a/recovery-point-offset-checkpoint"), "0\n1\nu 0 0\n");
   EXPECT_EQ(start.text("/a/cleaner-offset-checkpoint"), "0\n1\nu 0 1\n");
   EXPECT_TRUE(held->path().ends_with("-delete"));
-  EXPECT_FALSE(start.run(held->read(start.first, {.from = Offset(0), .bytes_max = 100, .isolation = ReadIsolation::log_end})));
+  EXPECT_FALSE(
+      start.run(held->read(start.first, {.from = Offset(0), .bytes_max = 100, .isolation = ReadIsolation::log_end})));
   EXPECT_TRUE(start.disk.is_directory(held->path()));
   // Another incarnation at once.
   const auto again = start.make("t", 0, {8, 8});
@@ -285,12 +298,15 @@ TEST(LogDirectories, TheFirstErrorTakesADirectoryOfflineAndTheOthersServeOn) {
     builder.append({.timestamp = start.clock.time, .key = {}, .value = {}});
     bytes = builder.take();
   }
-  auto failing = start.run(on_a->append_as_leader(start.first, MutableBytes(bytes), {.epoch = LeaderEpoch(0), .now = start.clock.time}));
+  auto failing = start.run(
+      on_a->append_as_leader(start.first, MutableBytes(bytes), {.epoch = LeaderEpoch(0), .now = start.clock.time}));
   EXPECT_EQ(failing.error().code, ErrorCode::kafka_storage_error);
   EXPECT_EQ(start.events.failed, (std::vector<std::string>{"/a"}));
   EXPECT_FALSE(start.events.halted);
   EXPECT_TRUE(start.lines.has("Stopping serving logs in dir /a"));
-  EXPECT_TRUE(start.lines.has("Logs for partitions t-0 are offline and logs for future partitions  are offline due to failure on log directory /a"));
+  EXPECT_TRUE(
+      start.lines.has("Logs for partitions t-0 are offline and logs for future partitions  are offline due to failure "
+                      "on log directory /a"));
   EXPECT_EQ(start.find("t", 0), nullptr);
   EXPECT_NE(start.find("t", 1), nullptr);
   // Where it may be on the dead disk, no empty one is made instead; a new one goes where there is a disk.
@@ -299,7 +315,8 @@ TEST(LogDirectories, TheFirstErrorTakesADirectoryOfflineAndTheOthersServeOn) {
   start.disk.before = [](std::string_view operation, const std::string& path) {
     if (operation == "write_at") throw runtime::DiskError(ENOSPC, "pwritev", path);
   };
-  EXPECT_FALSE(start.run(on_b->append_as_leader(start.first, MutableBytes(bytes), {.epoch = LeaderEpoch(0), .now = start.clock.time})));
+  EXPECT_FALSE(start.run(
+      on_b->append_as_leader(start.first, MutableBytes(bytes), {.epoch = LeaderEpoch(0), .now = start.clock.time})));
   EXPECT_TRUE(start.events.halted);
   EXPECT_TRUE(start.lines.has("Shutdown broker because all log dirs in /a, /b have failed"));
 }
@@ -339,8 +356,8 @@ TEST(LogDirectories, DirectoriesHaveIdsAndTakeWhatIsAssignedToThem) {
   state.directories = {"/", "/a", "/b"};
   for (const auto& [path, id] : std::map<std::string, Uuid>{{"/a", {1, 10}}, {"/b", {1, 11}}}) {
     state.names[path + "/meta.properties"] = std::make_shared<DiskState::Node>();
-    state.names[path + "/meta.properties"]->content =
-        to_vector(as_bytes(meta_properties_text({.version = 1, .cluster_id = "c", .node_id = BrokerId(1), .directory_id = id}, Timestamp(0))));
+    state.names[path + "/meta.properties"]->content = to_vector(as_bytes(meta_properties_text(
+        {.version = 1, .cluster_id = "c", .node_id = BrokerId(1), .directory_id = id}, Timestamp(0))));
   }
   Start start(std::move(state));
   EXPECT_EQ(start.directories->directory_of({1, 11})->path(), "/b");
@@ -396,7 +413,8 @@ TEST(LogDirectories, ACreationIsAskedForTwiceAtOnceAndMadeOnce) {
   runtime::TaskGroup group(start.first);
   std::vector<LogRef> made;
   auto one = [&](runtime::Reactor& reactor) -> runtime::Task<void> {
-    auto creating = start.directories->get_or_create(reactor, {"t", PartitionIndex(0)}, {7, 7}, directory_unassigned, true);
+    auto creating =
+        start.directories->get_or_create(reactor, {"t", PartitionIndex(0)}, {7, 7}, directory_unassigned, true);
     const auto result = co_await std::move(creating);
     EXPECT_TRUE(reactor.is_current());
     made.push_back(*result);

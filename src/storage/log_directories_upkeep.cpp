@@ -9,15 +9,6 @@ namespace klamm::storage {
 using runtime::MonoTime;
 using runtime::ShortLock;
 
-namespace {
-
-// Far intervals (Kafka's "never" is 2^63-1 ms) must not overflow.
-MonoTime later(MonoTime from, LogSettings::Milliseconds by) {
-  return by > std::chrono::hours(24 * 365 * 100) ? runtime::never : from + by;
-}
-
-}  // namespace
-
 void LogDirectories::Inner::WakeWork::run() {
   posted.store(false, std::memory_order_release);
   if (inner->notice) inner->notice->notify();
@@ -169,7 +160,9 @@ runtime::Task<void> LogDirectories::Inner::remove_doomed(MonoTime now) {
       co_await std::move(removing);
       log.info("Deleted log for partition {} in {}.", gone.name.to_string(), path);
     } catch (const runtime::DiskError& error) {
-      gone.place->directory->failed(fmt::format("Error while deleting log for {} in dir {}", gone.name.to_string(), gone.place->directory->path()), error);
+      gone.place->directory->failed(fmt::format("Error while deleting log for {} in dir {}", gone.name.to_string(),
+                                                gone.place->directory->path()),
+                                    error);
     }
   }
 }
@@ -184,35 +177,42 @@ runtime::Task<void> LogDirectories::Inner::write_checkpoints(Place& place, unsig
   place.directory->take_touched(what & all_checkpoints);
   try {
     // Logs that are not open yet keep what was found.
-    auto writing = runtime::blocking(*reactor, [&place, what, logs = logs_in(place), recovery_points = place.recovery_points,
-                                                log_starts = place.log_starts, high_watermarks = place.high_watermarks, this]() mutable {
-      auto& disk = environment.disk;
-      std::set<TopicPartition> here;
-      for (const auto& [name, offset] : recovery_points) here.insert(name);
-      for (const auto& its : logs) {
-        const auto offsets = its->offsets();
-        here.insert(its->name());
-        recovery_points[its->name()] = its->recovery_point();
-        high_watermarks[its->name()] = offsets.high_watermark;
-        if (offsets.log_start > its->first_segment_base()) {
-          log_starts[its->name()] = offsets.log_start;
-        } else {
-          log_starts.erase(its->name());
-        }
-      }
-      if (what & LogDirectory::recovery_point_moved) write_offset_checkpoint(disk, place.directory->file(directory_file::recovery_point), recovery_points);
-      if (what & LogDirectory::log_start_moved) write_offset_checkpoint(disk, place.directory->file(directory_file::log_start), log_starts);
-      if (what & LogDirectory::high_watermark_moved) write_offset_checkpoint(disk, place.directory->file(directory_file::high_watermark), high_watermarks);
-      if ((what & cleaner_forgets) == 0) return;
-      // Nothing compacts here yet, but what Kafka's cleaner noted of a log that is gone is not for the next of its name.
-      const auto path = place.directory->file(directory_file::cleaner);
-      auto cleaned = read_offset_checkpoint(disk, path);
-      if (!cleaned) return;
-      if (std::erase_if(*cleaned, [&](const auto& entry) { return !here.contains(entry.first); }) > 0) write_offset_checkpoint(disk, path, *cleaned);
-    });
+    auto writing = runtime::blocking(
+        *reactor, [&place, what, logs = logs_in(place), recovery_points = place.recovery_points,
+                   log_starts = place.log_starts, high_watermarks = place.high_watermarks, this]() mutable {
+          auto& disk = environment.disk;
+          std::set<TopicPartition> here;
+          for (const auto& [name, offset] : recovery_points) here.insert(name);
+          for (const auto& its : logs) {
+            const auto offsets = its->offsets();
+            here.insert(its->name());
+            recovery_points[its->name()] = its->recovery_point();
+            high_watermarks[its->name()] = offsets.high_watermark;
+            if (offsets.log_start > its->first_segment_base()) {
+              log_starts[its->name()] = offsets.log_start;
+            } else {
+              log_starts.erase(its->name());
+            }
+          }
+          if (what & LogDirectory::recovery_point_moved)
+            write_offset_checkpoint(disk, place.directory->file(directory_file::recovery_point), recovery_points);
+          if (what & LogDirectory::log_start_moved)
+            write_offset_checkpoint(disk, place.directory->file(directory_file::log_start), log_starts);
+          if (what & LogDirectory::high_watermark_moved)
+            write_offset_checkpoint(disk, place.directory->file(directory_file::high_watermark), high_watermarks);
+          if ((what & cleaner_forgets) == 0) return;
+          // Nothing compacts here yet, but what Kafka's cleaner noted of a log that is gone is not for the next of its
+          // name.
+          const auto path = place.directory->file(directory_file::cleaner);
+          auto cleaned = read_offset_checkpoint(disk, path);
+          if (!cleaned) return;
+          if (std::erase_if(*cleaned, [&](const auto& entry) { return !here.contains(entry.first); }) > 0)
+            write_offset_checkpoint(disk, path, *cleaned);
+        });
     co_await std::move(writing);
   } catch (const runtime::DiskError& error) {
-    place.directory->failed(fmt::format("Error while writing to checkpoint file in {}", place.directory->path()), error);
+    place.directory->failed(fmt::format("Error while writing to checkpoint file in {}", place.directory->path()),
+                            error);
   }
   writing_checkpoints = false;
   checkpoints_written->notify();

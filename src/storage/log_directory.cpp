@@ -10,7 +10,9 @@ LogDirectory::LogDirectory(runtime::Environment& environment, std::string path, 
       on_touch_(std::move(on_touch)),
       log_(environment.log, "org.apache.kafka.storage.internals.log.LogDirFailureChannel") {}
 
-std::string LogDirectory::file(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
+std::string LogDirectory::file(std::string_view name) const {
+  return fmt::format("{}/{}", path_, name);
+}
 
 Error LogDirectory::failed(std::string message, const std::exception& cause) {
   if (!offline_.exchange(true, std::memory_order_acq_rel)) {

@@ -1,5 +1,5 @@
-// One of the broker's log.dirs: its path, its id, and whether it still works. The first I/O error of any log in it takes
-// it offline, at once and for good (until a restart): from then on every log in it answers KAFKA_STORAGE_ERROR.
+// One of the broker's log.dirs: its path, its id, and whether it still works. The first I/O error of any log in it
+// takes it offline, at once and for good (until a restart): from then on every log in it answers KAFKA_STORAGE_ERROR.
 #pragma once
 
 #include <atomic>

@@ -10,10 +10,14 @@ constexpr std::size_t name_bytes_max = 255;
 
 std::string_view suffix_of(DirectoryKind kind) {
   switch (kind) {
-    case DirectoryKind::future: return suffix::future_directory;
-    case DirectoryKind::deleted: return suffix::delete_directory;
-    case DirectoryKind::stray: return suffix::stray_directory;
-    case DirectoryKind::current: break;
+    case DirectoryKind::future:
+      return suffix::future_directory;
+    case DirectoryKind::deleted:
+      return suffix::delete_directory;
+    case DirectoryKind::stray:
+      return suffix::stray_directory;
+    case DirectoryKind::current:
+      break;
   }
   return {};
 }
@@ -23,7 +27,8 @@ bool has_id(std::string_view stem) {
   const auto dot = stem.rfind('.');
   if (dot == std::string_view::npos || dot + 1 == stem.size()) return false;
   const auto dash = stem.substr(0, dot).rfind('-');
-  return dash != std::string_view::npos && dash > 0 && dash + 1 < dot && stem.find_first_of(" \t\n\r\v\f") == std::string_view::npos;
+  return dash != std::string_view::npos && dash > 0 && dash + 1 < dot &&
+         stem.find_first_of(" \t\n\r\v\f") == std::string_view::npos;
 }
 
 }  // namespace
@@ -65,7 +70,9 @@ Result<PartitionDirectory> parse_partition_directory(std::string_view name, std:
   return PartitionDirectory{{std::string(stem.substr(0, dash)), PartitionIndex(*partition)}, kind};
 }
 
-std::string partition_directory_name(const TopicPartition& partition) { return partition.to_string(); }
+std::string partition_directory_name(const TopicPartition& partition) {
+  return partition.to_string();
+}
 
 std::string partition_directory_name(const TopicPartition& partition, DirectoryKind kind, Uuid id) {
   const auto ending = fmt::format("-{}.{:016x}{:016x}{}", partition.partition, id.high, id.low, suffix_of(kind));

@@ -18,9 +18,9 @@ inline constexpr std::string_view index = ".index";
 inline constexpr std::string_view time_index = ".timeindex";
 inline constexpr std::string_view transaction_index = ".txnindex";
 inline constexpr std::string_view snapshot = ".snapshot";
-inline constexpr std::string_view deleted = ".deleted";       // to be removed later
-inline constexpr std::string_view cleaned = ".cleaned";       // compaction's or a split's output, not yet complete
-inline constexpr std::string_view swap = ".swap";             // complete, on its way to replace others
+inline constexpr std::string_view deleted = ".deleted";  // to be removed later
+inline constexpr std::string_view cleaned = ".cleaned";  // compaction's or a split's output, not yet complete
+inline constexpr std::string_view swap = ".swap";        // complete, on its way to replace others
 inline constexpr std::string_view metadata_snapshot_deleted = ".checkpoint.deleted";  // KRaft's, not the log's
 inline constexpr std::string_view delete_directory = "-delete";
 inline constexpr std::string_view future_directory = "-future";
@@ -44,8 +44,8 @@ struct PartitionDirectory {
 Result<PartitionDirectory> parse_partition_directory(std::string_view name, std::string_view path);
 
 std::string partition_directory_name(const TopicPartition& partition);
-// "<topic>-<partition>.<32 hex digits of id><suffix>"; for "-delete" and "-stray" the topic is cut so that it fits in 255
-// bytes.
+// "<topic>-<partition>.<32 hex digits of id><suffix>"; for "-delete" and "-stray" the topic is cut so that it fits in
+// 255 bytes.
 std::string partition_directory_name(const TopicPartition& partition, DirectoryKind kind, Uuid id);
 
 }  // namespace klamm::storage

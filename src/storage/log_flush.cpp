@@ -40,8 +40,12 @@ std::int64_t Log::State::request_flush(Reactor* reactor, Offset up_to) {
   return number;
 }
 
-void Log::State::FlushJob::run() { reactor_->at_turn_end(*this); }
-void Log::State::FlushJob::turn_ended() { reactor_->offload(*this); }
+void Log::State::FlushJob::run() {
+  reactor_->at_turn_end(*this);
+}
+void Log::State::FlushJob::turn_ended() {
+  reactor_->offload(*this);
+}
 
 Log::State::FlushJob::Files Log::State::FlushJob::collect() {
   const ShortLock::Guard guard(state_.lock);
@@ -79,7 +83,8 @@ void Log::State::FlushJob::sync_snapshots(const Files& work) {
 void Log::State::FlushJob::block() {
   const auto work = collect();
   if (work.epochs) {
-    state_.disk.replace_file(fmt::format("{}/{}", work.directory, leader_epoch_checkpoint_name), as_bytes(*work.epochs));
+    state_.disk.replace_file(fmt::format("{}/{}", work.directory, leader_epoch_checkpoint_name),
+                             as_bytes(*work.epochs));
   }
   sync_snapshots(work);
   for (const auto& [segment, with_indexes] : work.segments) segment->sync(with_indexes);
@@ -130,7 +135,8 @@ void Log::State::FlushJob::done() {
 runtime::Task<Result<void>> wait_flush(Log::State& state, Reactor& reactor, std::int64_t number) {
   auto waiting = state.flush_job->done_.wait(reactor, Offset(number), runtime::never);
   if (co_await std::move(waiting) == runtime::WaitResult::reached) co_return Result<void>();
-  co_return std::unexpected(state.directory.offline() ? state.directory.offline_error() : Error{ErrorCode::not_leader_or_follower});
+  co_return std::unexpected(state.directory.offline() ? state.directory.offline_error()
+                                                      : Error{ErrorCode::not_leader_or_follower});
 }
 
 runtime::Task<Result<void>> Log::synced(Reactor& reactor, Offset up_to) {

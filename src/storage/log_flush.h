@@ -33,16 +33,16 @@ class Log::State::FlushJob final : public runtime::BlockingWork, public runtime:
 
   State& state_;
   runtime::Reactor* reactor_ = nullptr;
-  LogRef keep_;                       // the log outlives the job
+  LogRef keep_;  // the log outlives the job
   // Under the log's lock.
   std::int64_t requested_ = 0;
-  std::int64_t running_ = 0;          // the number that the running flush covers
-  Offset wanted_{0};                  // records below it are to be on disk
+  std::int64_t running_ = 0;  // the number that the running flush covers
+  Offset wanted_{0};          // records below it are to be on disk
   bool active_ = false;
   bool failed_ = false;
-  Offset up_to_{0};                   // what the running flush brings to disk
+  Offset up_to_{0};  // what the running flush brings to disk
 
-  runtime::Watermark done_;           // the numbers of flushes that are done
+  runtime::Watermark done_;  // the numbers of flushes that are done
 };
 
 // Until that flush is done. KAFKA_STORAGE_ERROR when it failed.

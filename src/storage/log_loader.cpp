@@ -1,7 +1,7 @@
-// From a directory to a log: leftovers of interrupted deletions and replacements are finished or discarded, segments are
-// listed, and after a crash everything above the recovery point is read, checked, cut where it is not whole, and what is
-// derived from it made anew. After a clean stop nothing is scanned.
-// Source of behaviour: org.apache.kafka.storage.internals.log.LogLoader.
+// From a directory to a log: leftovers of interrupted deletions and replacements are finished or discarded, segments
+// are listed, and after a crash everything above the recovery point is read, checked, cut where it is not whole, and
+// what is derived from it made anew. After a clean stop nothing is scanned. Source of behaviour:
+// org.apache.kafka.storage.internals.log.LogLoader.
 #include <algorithm>
 #include <set>
 
@@ -20,8 +20,11 @@ constexpr std::uint64_t epochs_bytes_max = 16u << 20;
 class Loader {
  public:
   Loader(Log::State& state, const LogOpening& opening)
-      : state_(state), opening_(opening), disk_(state.disk), log_(state.environment.log, "org.apache.kafka.storage.internals.log.LogLoader",
-        fmt::format("[LogLoader partition={}, dir={}] ", state.partition(), state.directory.path())) {}
+      : state_(state),
+        opening_(opening),
+        disk_(state.disk),
+        log_(state.environment.log, "org.apache.kafka.storage.internals.log.LogLoader",
+             fmt::format("[LogLoader partition={}, dir={}] ", state.partition(), state.directory.path())) {}
 
   void load();
 
@@ -59,11 +62,13 @@ void Loader::list() {
 }
 
 void Loader::read_topic_id() {
-  const auto read = names_.contains(partition_metadata_name) ? read_partition_metadata(disk_, state_.files.directory) : std::nullopt;
+  const auto read =
+      names_.contains(partition_metadata_name) ? read_partition_metadata(disk_, state_.files.directory) : std::nullopt;
   if (read && *read) {
     if (opening_.topic_id && *opening_.topic_id != **read) {
-      throw std::runtime_error(fmt::format("Tried to assign topic ID {} to log for topic partition {},but log already contained topic ID {}",
-                                           opening_.topic_id->to_string(), state_.partition(), (*read)->to_string()));
+      throw std::runtime_error(
+          fmt::format("Tried to assign topic ID {} to log for topic partition {},but log already contained topic ID {}",
+                      opening_.topic_id->to_string(), state_.partition(), (*read)->to_string()));
     }
     state_.topic_id = **read;
     return;
@@ -93,10 +98,11 @@ void Loader::read_epochs() {
   epochs_missing_ = true;
 }
 
-// --- leftovers ----------------------------------------------------------------------------------------------------------------
+// --- leftovers
+// ----------------------------------------------------------------------------------------------------------------
 
-// ".deleted" files go, and ".cleaned" ones, which are not complete; a ".swap" at or above one of those belongs to a split
-// that was not complete either (KAFKA-6264).
+// ".deleted" files go, and ".cleaned" ones, which are not complete; a ".swap" at or above one of those belongs to a
+// split that was not complete either (KAFKA-6264).
 void Loader::remove_leftovers() {
   std::optional<Offset> first_cleaned;
   std::vector<std::string> removed;
@@ -126,7 +132,8 @@ void Loader::finish_replacements() {
     if (!name.ends_with(std::string(suffix::log) + std::string(suffix::swap))) continue;
     const auto base = offset_of_file_name(name);
     if (!base) continue;
-    log_.info("Found log file {} from interrupted swap operation, which is recoverable from .swap files by renaming.", path(name));
+    log_.info("Found log file {} from interrupted swap operation, which is recoverable from .swap files by renaming.",
+              path(name));
     const auto file = disk_.open(path(name), OpenMode::read);
     HeaderWalk walk(*file, 0, file->size());
     Offset next = *base;
@@ -157,7 +164,8 @@ void Loader::finish_replacements() {
   list();
 }
 
-// --- segments -----------------------------------------------------------------------------------------------------------------
+// --- segments
+// -----------------------------------------------------------------------------------------------------------------
 
 void Loader::list_segments() {
   for (const auto& name : names_) {
@@ -169,11 +177,16 @@ void Loader::list_segments() {
     } else if (rest == suffix::log) {
       auto segment = std::make_shared<Segment>(state_.files, *offset, state_.environment.clock.wall());
       segment->size = disk_.file_size(path(name));
-      const auto has = [&](std::string_view file_suffix) { return names_.contains(segment_file_name(*offset, file_suffix)); };
+      const auto has = [&](std::string_view file_suffix) {
+        return names_.contains(segment_file_name(*offset, file_suffix));
+      };
       segment->has_transaction_index = has(suffix::transaction_index);
       if (!has(suffix::index)) {
         if (clean_ || *offset < opening_.recovery_point) {
-          log_.error("Could not find offset index file corresponding to log file {}, recovering segment and rebuilding index files...", path(name));
+          log_.error(
+              "Could not find offset index file corresponding to log file {}, recovering segment and rebuilding index "
+              "files...",
+              path(name));
         }
         segment->indexes_wrong = true;
       }
@@ -189,13 +202,17 @@ void Loader::list_segments() {
 
 bool Loader::transaction_index_is_wrong(Segment& segment) {
   if (!segment.has_transaction_index) return false;
-  if (walk_transaction_index(*segment.transaction_index_file(), segment.base, [](const AbortedEntry&) { return true; })) return false;
-  log_.warn("Found a corrupted index file corresponding to log file {} due to its transaction index, recovering segment and rebuilding index files...",
-            segment.log_file()->path());
+  if (walk_transaction_index(*segment.transaction_index_file(), segment.base, [](const AbortedEntry&) { return true; }))
+    return false;
+  log_.warn(
+      "Found a corrupted index file corresponding to log file {} due to its transaction index, recovering segment and "
+      "rebuilding index files...",
+      segment.log_file()->path());
   return true;
 }
 
-// --- recovery -----------------------------------------------------------------------------------------------------------------
+// --- recovery
+// -----------------------------------------------------------------------------------------------------------------
 
 // Reads every segment from the one that holds `from` on; what follows the first broken batch goes.
 void Loader::recover(Offset from) {
@@ -217,7 +234,8 @@ void Loader::recover(Offset from) {
     state_.take_snapshot(producers.state, producers.end, true);
     if (recover_segment(segment, producers)) continue;
     log_.warn("Corruption found in segment {}, truncating to offset {}", segment.base, producers.end);
-    const std::vector<SegmentRef> rest(state_.segments.begin() + static_cast<std::ptrdiff_t>(i) + 1, state_.segments.end());
+    const std::vector<SegmentRef> rest(state_.segments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                       state_.segments.end());
     state_.drop_segments(rest, "Deleting segments as part of log recovery");
     break;
   }
@@ -255,7 +273,8 @@ bool Loader::recover_segment(Segment& segment, ProducerBuild& producers) {
       segment.offset_index.trim_memory(0);
       segment.time_index.trim_memory(0);
     }
-    if (scan.magic() >= 2 && batch.epoch >= LeaderEpoch(0) && batch.epoch > state_.epochs.latest_epoch().value_or(no_leader_epoch)) {
+    if (scan.magic() >= 2 && batch.epoch >= LeaderEpoch(0) &&
+        batch.epoch > state_.epochs.latest_epoch().value_or(no_leader_epoch)) {
       state_.epochs.assign(batch.epoch, batch.first);
       state_.epochs_unsaved = true;
     }
@@ -263,7 +282,8 @@ bool Loader::recover_segment(Segment& segment, ProducerBuild& producers) {
       for (const auto& completed : replay(producers.state, *scan.producer())) {
         if (completed.aborted) {
           segment.has_transaction_index = true;
-          segment.append_aborted({.producer_id = completed.producer_id, .first_offset = completed.first_offset,
+          segment.append_aborted({.producer_id = completed.producer_id,
+                                  .first_offset = completed.first_offset,
                                   .last_offset = completed.last_offset,
                                   .last_stable_offset = producers.state.last_stable_after(completed)});
         }
@@ -275,7 +295,8 @@ bool Loader::recover_segment(Segment& segment, ProducerBuild& producers) {
   if (step == SegmentScan::Step::corrupt) why = scan.why();
   const bool whole = segment.size == bytes;
   if (!whole) {
-    if (!why.empty()) log_.warn("Found invalid messages in log segment {} at byte offset {}: {}.", file->path(), segment.size, why);
+    if (!why.empty())
+      log_.warn("Found invalid messages in log segment {} at byte offset {}: {}.", file->path(), segment.size, why);
     file->truncate(segment.size);
   }
   segment.add_time_entry();
@@ -289,7 +310,8 @@ bool Loader::recover_segment(Segment& segment, ProducerBuild& producers) {
 // segment of their own. Made under other names first; a crash in between leaves either the old segment alone, or both,
 // and then the old one is cut here again.
 void Loader::split_off(Segment& segment, const BatchAt& from) {
-  const auto following = std::ranges::find(state_.segments, segment.base, [](const SegmentRef& each) { return each->base; }) + 1;
+  const auto following =
+      std::ranges::find(state_.segments, segment.base, [](const SegmentRef& each) { return each->base; }) + 1;
   if (following != state_.segments.end() && (*following)->base <= from.first) return;
   log_.info("Splitting overflowed segment {}", segment.to_string());
   const auto name = segment_file_name(from.first, suffix::log);
@@ -344,8 +366,10 @@ std::optional<Offset> Loader::end_of_last_segment() {
 
 void Loader::drop_below_start(Offset log_end) {
   if (log_end >= opening_.log_start) return;
-  log_.warn("Deleting all segments because logEndOffset ({}) is smaller than logStartOffset {}. This could happen if segment files were deleted from the file system.",
-            log_end, opening_.log_start);
+  log_.warn(
+      "Deleting all segments because logEndOffset ({}) is smaller than logStartOffset {}. This could happen if segment "
+      "files were deleted from the file system.",
+      log_end, opening_.log_start);
   state_.drop_segments(std::vector(state_.segments), "Deleting segments as part of log recovery");
   state_.epochs.clear();
   state_.epochs_unsaved = true;
@@ -360,7 +384,8 @@ void Loader::look_at_active() {
   segment->open_files();
   segment->open_indexes();
   if (!segment->time_index.empty() && !segment->indexes_wrong) {
-    segment->last_time_entry = segment->time_index.at(segment->time_index_file().get(), segment->time_index.count() - 1);
+    segment->last_time_entry =
+        segment->time_index.at(segment->time_index_file().get(), segment->time_index.count() - 1);
   }
   state_.largest_of(segment);
   HeaderWalk walk(*segment->log_file(), 0, segment->size);
@@ -419,8 +444,10 @@ void Loader::load() {
   state_.high_watermark = state_.log_start;
 
   // 3. What is derived.
-  if (last_batch_ && last_batch_->epoch >= LeaderEpoch(0) && state_.epochs.epoch_of(last_batch_->last) != last_batch_->epoch) {
-    if (!epochs_missing_) log_.warn("The leader epochs of the log are not those of its file; they are taken from the log");
+  if (last_batch_ && last_batch_->epoch >= LeaderEpoch(0) &&
+      state_.epochs.epoch_of(last_batch_->last) != last_batch_->epoch) {
+    if (!epochs_missing_)
+      log_.warn("The leader epochs of the log are not those of its file; they are taken from the log");
     state_.epochs.clear();
     epochs_missing_ = true;
   }
@@ -449,16 +476,18 @@ void Loader::load() {
   if (opening_.high_watermark) {
     const auto clamped = state_.set_high_watermark_locked(*opening_.high_watermark);
     if (clamped != *opening_.high_watermark) {
-      log_.warn("High watermark {} lies outside of the log [{}, {}]; {} is taken", *opening_.high_watermark, state_.log_start,
-                state_.log_end, clamped);
+      log_.warn("High watermark {} lies outside of the log [{}, {}]; {} is taken", *opening_.high_watermark,
+                state_.log_start, state_.log_end, clamped);
     }
   }
   state_.refresh_first_unstable_locked();
-  if (state_.epochs_unsaved || state_.names_unsynced) state_.request_flush(nullptr, Offset(0));
+  // What was made or found out here is durable with the first flush: until then another start would find it out again.
 }
 
 }  // namespace
 
-void load_log(Log::State& state, const LogOpening& opening) { Loader(state, opening).load(); }
+void load_log(Log::State& state, const LogOpening& opening) {
+  Loader(state, opening).load();
+}
 
 }  // namespace klamm::storage

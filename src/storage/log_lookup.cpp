@@ -17,7 +17,8 @@ constexpr std::uint64_t batch_bytes_max = 512u << 20;
 // The first record of the batch for which `matches` holds.
 template <typename Matches>
 Result<std::optional<TimestampOffset>> find_record(runtime::File& file, const BatchAt& at, Matches matches) {
-  if (at.size > batch_bytes_max) return fail(ErrorCode::corrupt_message, fmt::format("Batch of {} bytes in {}", at.size, file.path()));
+  if (at.size > batch_bytes_max)
+    return fail(ErrorCode::corrupt_message, fmt::format("Batch of {} bytes in {}", at.size, file.path()));
   ByteVector bytes(at.size);
   bytes.resize(file.read_at(at.position, bytes));
   records::BatchWalker walker(bytes);
@@ -30,7 +31,8 @@ Result<std::optional<TimestampOffset>> find_record(runtime::File& file, const Ba
   while (reader.next()) {
     const auto& record = reader.record();
     if (matches(record)) {
-      return std::optional(TimestampOffset{.timestamp = record.timestamp, .offset = record.offset, .leader_epoch = at.epoch});
+      return std::optional(
+          TimestampOffset{.timestamp = record.timestamp, .offset = record.offset, .leader_epoch = at.epoch});
     }
   }
   if (!reader.ok()) return std::unexpected(reader.error());
@@ -39,8 +41,8 @@ Result<std::optional<TimestampOffset>> find_record(runtime::File& file, const Ba
 
 }  // namespace
 
-// The position of a batch such that none before it has a timestamp at or above `at` (beside those below `from`). What the
-// time index says is believed only when the log says the same; nothing when it lies.
+// The position of a batch such that none before it has a timestamp at or above `at` (beside those below `from`). What
+// the time index says is believed only when the log says the same; nothing when it lies.
 std::optional<std::uint64_t> Log::State::time_floor_position(const SegmentRef& segment, Timestamp at, Offset from) {
   runtime::FileRef time_file;
   std::size_t stored = 0;
@@ -59,7 +61,8 @@ std::optional<std::uint64_t> Log::State::time_floor_position(const SegmentRef& s
     }
   }
   if (stored > 0) {
-    const auto below = TimeIndex::count_while_stored(*time_file, stored, [&](const TimeEntry& entry) { return entry.timestamp < at.value; });
+    const auto below = TimeIndex::count_while_stored(
+        *time_file, stored, [&](const TimeEntry& entry) { return entry.timestamp < at.value; });
     if (below > 0) floor = TimeIndex::load_stored(*time_file, below - 1);
   }
   // The entry's offset has the largest timestamp so far, and that is below `at`: nothing up to it matters.
@@ -68,7 +71,8 @@ std::optional<std::uint64_t> Log::State::time_floor_position(const SegmentRef& s
   if (!found) return std::nullopt;
   if (found->index_is_wrong) index_is_wrong(segment);
   if (!found->batch) return segment->size;
-  if (floor && target == segment->base + floor->offset && found->batch->max_timestamp.value != floor->timestamp) return std::nullopt;
+  if (floor && target == segment->base + floor->offset && found->batch->max_timestamp.value != floor->timestamp)
+    return std::nullopt;
   return found->batch->position;
 }
 
@@ -134,7 +138,9 @@ Result<std::optional<TimestampOffset>> Log::State::find_timestamp_now(Timestamp 
       if (!batch) return std::unexpected(batch.error());
       if (!*batch) break;
       if ((*batch)->max_timestamp < at || (*batch)->last < from) continue;
-      auto found = find_record(*file, **batch, [&](const records::RecordView& record) { return record.timestamp >= at && record.offset >= from; });
+      auto found = find_record(*file, **batch, [&](const records::RecordView& record) {
+        return record.timestamp >= at && record.offset >= from;
+      });
       if (!found || *found) return found;
     }
   }
@@ -172,7 +178,8 @@ runtime::Task<Result<std::optional<TimestampOffset>>> Log::find_timestamp(Reacto
   State& state = *state_;
   if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
   try {
-    auto finding = runtime::blocking(reactor, [at, log = shared_from_this()] { return log->state_->find_timestamp_now(at); });
+    auto finding =
+        runtime::blocking(reactor, [at, log = shared_from_this()] { return log->state_->find_timestamp_now(at); });
     co_return co_await std::move(finding);
   } catch (const runtime::DiskError& error) {
     if (auto gone = state.unusable()) co_return std::unexpected(std::move(*gone));
@@ -184,7 +191,8 @@ runtime::Task<Result<std::optional<TimestampOffset>>> Log::find_max_timestamp(Re
   State& state = *state_;
   if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
   try {
-    auto finding = runtime::blocking(reactor, [log = shared_from_this()] { return log->state_->find_max_timestamp_now(); });
+    auto finding =
+        runtime::blocking(reactor, [log = shared_from_this()] { return log->state_->find_max_timestamp_now(); });
     co_return co_await std::move(finding);
   } catch (const runtime::DiskError& error) {
     if (auto gone = state.unusable()) co_return std::unexpected(std::move(*gone));

@@ -14,13 +14,18 @@ namespace {
 // 10 million producers.
 constexpr std::uint64_t snapshot_bytes_max = 512u << 20;
 
-double milliseconds_between(runtime::MonoTime from, runtime::MonoTime to) { return static_cast<double>((to - from).count()) / 1e6; }
+double milliseconds_between(runtime::MonoTime from, runtime::MonoTime to) {
+  return static_cast<double>((to - from).count()) / 1e6;
+}
 
 }  // namespace
 
-// --- snapshot files -----------------------------------------------------------------------------------------------------------
+// --- snapshot files
+// -----------------------------------------------------------------------------------------------------------
 
-std::string Log::State::snapshot_path(Offset offset) const { return files.path(segment_file_name(offset, suffix::snapshot)); }
+std::string Log::State::snapshot_path(Offset offset) const {
+  return files.path(segment_file_name(offset, suffix::snapshot));
+}
 
 Logger Log::State::producers_logger() const {
   return {environment.log, "org.apache.kafka.storage.internals.log.ProducerStateManager",
@@ -51,7 +56,8 @@ void Log::State::remove_snapshot(Offset offset) {
   const auto path = snapshot_path(offset);
   disk.remove_file(path);
   std::erase(snapshots, offset);
-  Logger(environment.log, "org.apache.kafka.storage.internals.log.SnapshotFile").info("Deleted producer state snapshot {}", path);
+  Logger(environment.log, "org.apache.kafka.storage.internals.log.SnapshotFile")
+      .info("Deleted producer state snapshot {}", path);
 }
 
 // Those without a segment of their name go, except the newest of them when it lies above all segments: a clean stop
@@ -59,7 +65,8 @@ void Log::State::remove_snapshot(Offset offset) {
 void Log::State::remove_stray_snapshots() {
   std::optional<Offset> newest_stray;
   for (const auto offset : std::vector(snapshots)) {
-    const bool has_segment = std::ranges::any_of(segments, [&](const SegmentRef& segment) { return segment->base == offset; });
+    const bool has_segment =
+        std::ranges::any_of(segments, [&](const SegmentRef& segment) { return segment->base == offset; });
     if (has_segment) continue;
     if (newest_stray) remove_snapshot(*newest_stray);
     newest_stray = offset;
@@ -67,7 +74,8 @@ void Log::State::remove_stray_snapshots() {
   if (newest_stray && *newest_stray < segments.back()->base) remove_snapshot(*newest_stray);
 }
 
-// --- the state ------------------------------------------------------------------------------------------------------------------
+// --- the state
+// ------------------------------------------------------------------------------------------------------------------
 
 std::vector<CompletedTransaction> replay(ProducerState& state, const ProducerAppend& batch) {
   ProducerState::Update update(state, {});
@@ -145,8 +153,10 @@ void Log::State::rebuild_producers(Offset end, bool trust_absence) {
   set_producers(std::move(build), end);
   take_snapshot(producers, end, true);
   if (scan_from < end) {
-    logger("UnifiedLog").info("Producer state recovery took {:.0f}ms for snapshot load and {:.0f}ms for segment recovery from offset {}",
-                              milliseconds_between(begun, loaded), milliseconds_between(loaded, environment.clock.now()), end);
+    logger("UnifiedLog")
+        .info(
+            "Producer state recovery took {:.0f}ms for snapshot load and {:.0f}ms for segment recovery from offset {}",
+            milliseconds_between(begun, loaded), milliseconds_between(loaded, environment.clock.now()), end);
   }
 }
 

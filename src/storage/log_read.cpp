@@ -1,6 +1,6 @@
-// Reads. In the common case (a reader near the end, or one that goes on where its last read ended) everything is known in
-// memory and the answer is a slice of a file, without touching it; else the indexes and batch headers are looked at, on
-// the spot when they are in memory, on an I/O thread when not. What was found is remembered for the next read.
+// Reads. In the common case (a reader near the end, or one that goes on where its last read ended) everything is known
+// in memory and the answer is a slice of a file, without touching it; else the indexes and batch headers are looked at,
+// on the spot when they are in memory, on an I/O thread when not. What was found is remembered for the next read.
 #include <algorithm>
 
 #include "storage/log_state.h"
@@ -27,15 +27,15 @@ bool resident(runtime::File& file, std::uint64_t from, std::uint64_t bytes, std:
 struct Log::State::ReadPlan {
   ReadRequest request;
   ReadResult result;
-  Offset limit;                             // records below it may be read
+  Offset limit;  // records below it may be read
   SegmentRef segment;
   runtime::FileRef file;
-  std::uint64_t segment_size = 0;           // published when the plan was made: limits below were drawn then
-  std::optional<std::uint64_t> start;       // position of the first batch
+  std::uint64_t segment_size = 0;      // published when the plan was made: limits below were drawn then
+  std::optional<std::uint64_t> start;  // position of the first batch
   std::optional<std::uint64_t> limit_position;
-  std::uint64_t probe_from = 0;             // where a search would begin to look
+  std::uint64_t probe_from = 0;  // where a search would begin to look
   bool wants_aborted = false;
-  bool done = false;                        // nothing to read, or everything is said
+  bool done = false;  // nothing to read, or everything is said
 };
 
 Log::State::Hints& Log::State::hints_locked() {
@@ -65,19 +65,27 @@ std::optional<Error> Log::State::plan_read(const ReadRequest& request, ReadPlan&
   plan.result.offsets = offsets_locked();
   const auto from = request.from;
   if (from < log_start) {
-    return Error{ErrorCode::offset_out_of_range,
-                 fmt::format("Received request for offset {} for partition {}, but we only have log segments starting from offset: {}.",
-                             from, partition(), log_start)};
+    return Error{
+        ErrorCode::offset_out_of_range,
+        fmt::format(
+            "Received request for offset {} for partition {}, but we only have log segments starting from offset: {}.",
+            from, partition(), log_start)};
   }
   if (from > log_end) {
     return Error{ErrorCode::offset_out_of_range,
-                 fmt::format("Received request for offset {} for partition {}, but we only have log segments upto {}.", from,
-                             partition(), log_end)};
+                 fmt::format("Received request for offset {} for partition {}, but we only have log segments upto {}.",
+                             from, partition(), log_end)};
   }
   switch (request.isolation) {
-    case ReadIsolation::log_end: plan.limit = log_end; break;
-    case ReadIsolation::high_watermark: plan.limit = high_watermark; break;
-    case ReadIsolation::last_stable: plan.limit = last_stable_locked(); break;
+    case ReadIsolation::log_end:
+      plan.limit = log_end;
+      break;
+    case ReadIsolation::high_watermark:
+      plan.limit = high_watermark;
+      break;
+    case ReadIsolation::last_stable:
+      plan.limit = last_stable_locked();
+      break;
   }
   plan.result.data_offset = from;
   if (from >= plan.limit) {
@@ -96,7 +104,8 @@ std::optional<Error> Log::State::plan_read(const ReadRequest& request, ReadPlan&
   plan.file = segment.log_file();
   plan.segment_size = segment.size;
   const bool ends_behind = number + 1 < segments.size() && segments[number + 1]->base <= plan.limit;
-  plan.limit_position = ends_behind || plan.limit == log_end ? std::optional(segment.size) : known_position_locked(segment, plan.limit);
+  plan.limit_position =
+      ends_behind || plan.limit == log_end ? std::optional(segment.size) : known_position_locked(segment, plan.limit);
   if (!plan.start) plan.probe_from = view_locked(segment, from).floor_position;
   if (request.isolation == ReadIsolation::last_stable) {
     plan.wants_aborted = std::any_of(segments.begin() + static_cast<std::ptrdiff_t>(number), segments.end(),
@@ -111,7 +120,8 @@ bool Log::State::can_finish_now(const ReadPlan& plan) {
   SegmentView view;
   if (!plan.start || !plan.limit_position) {
     view = view_of(*plan.segment, plan.start ? plan.limit : plan.request.from);
-    if (view.index && !resident(*view.index, 0, view.stored_entries * OffsetEntry::bytes, view.stored_entries * OffsetEntry::bytes)) {
+    if (view.index &&
+        !resident(*view.index, 0, view.stored_entries * OffsetEntry::bytes, view.stored_entries * OffsetEntry::bytes)) {
       return false;
     }
   }
@@ -167,8 +177,8 @@ std::optional<Error> Log::State::find_limit(ReadPlan& plan) {
   return std::nullopt;
 }
 
-// How far the slice goes: to the limit, or to the last known beginning of a batch within bytes_max, so that the next read
-// knows where it starts.
+// How far the slice goes: to the limit, or to the last known beginning of a batch within bytes_max, so that the next
+// read knows where it starts.
 std::optional<Error> Log::State::choose_end(ReadPlan& plan) {
   auto& result = plan.result;
   const auto start = *plan.start;
@@ -184,7 +194,8 @@ std::optional<Error> Log::State::choose_end(ReadPlan& plan) {
   } else {
     const ShortLock::Guard guard(lock);
     const auto memory = plan.segment->offset_index.memory();
-    const auto end = std::ranges::upper_bound(memory, start + plan.request.bytes_max, {}, [](const OffsetEntry& entry) { return std::uint64_t{entry.position}; });
+    const auto end = std::ranges::upper_bound(memory, start + plan.request.bytes_max, {},
+                                              [](const OffsetEntry& entry) { return std::uint64_t{entry.position}; });
     if (!plan.segment->indexes_wrong && end != memory.begin() && std::prev(end)->position > start) {
       const auto& last = *std::prev(end);
       result.data.length = last.position - start;
@@ -196,9 +207,11 @@ std::optional<Error> Log::State::choose_end(ReadPlan& plan) {
     HeaderWalk walk(*plan.file, start, *plan.limit_position);
     const auto batch = walk.next();
     if (!batch) return batch.error();
-    if (!*batch) return Error{ErrorCode::corrupt_message, fmt::format("No batch at {} in {}", start, plan.file->path())};
+    if (!*batch)
+      return Error{ErrorCode::corrupt_message, fmt::format("No batch at {} in {}", start, plan.file->path())};
     const auto first_bytes = (*batch)->size;
-    result.data.length = std::min<std::uint64_t>(available, std::max<std::uint64_t>(plan.request.bytes_max, plan.request.at_least_one_batch ? first_bytes : 0));
+    result.data.length = std::min<std::uint64_t>(
+        available, std::max<std::uint64_t>(plan.request.bytes_max, plan.request.at_least_one_batch ? first_bytes : 0));
     if (first_bytes > result.data.length) {
       result.data = {};
       plan.done = true;
@@ -275,7 +288,8 @@ runtime::Task<Result<ReadResult>> Log::read(Reactor& reactor, ReadRequest reques
     const auto& data = plan.result.data;
     if (data.length > 0 && !data.file->resident(data.offset, data.length)) {
       const auto bytes = std::min(std::max(data.length, load_ahead_bytes), plan.segment_size - data.offset);
-      auto loading = runtime::blocking(reactor, [file = data.file, offset = data.offset, bytes] { file->load(offset, bytes); });
+      auto loading =
+          runtime::blocking(reactor, [file = data.file, offset = data.offset, bytes] { file->load(offset, bytes); });
       co_await std::move(loading);
     }
     co_return std::move(plan.result);

@@ -22,7 +22,8 @@ std::string list_of(std::span<const SegmentRef> segments) {
   return text;
 }
 
-// --- segments ---------------------------------------------------------------------------------------------------------------
+// --- segments
+// ---------------------------------------------------------------------------------------------------------------
 
 SegmentRef Log::State::make_segment(Offset base, bool replace_files) {
   auto segment = std::make_shared<Segment>(files, base, environment.clock.wall());
@@ -39,7 +40,8 @@ SegmentRef Log::State::make_segment(Offset base, bool replace_files) {
   segment->largest = LargestTimestamp{};
   const auto jitter = std::min(settings->segment_jitter_ms, settings->segment_ms);
   if (jitter.count() > 0) {
-    segment->roll_jitter = LogSettings::Milliseconds(static_cast<std::int64_t>(environment.random.next() % static_cast<std::uint64_t>(jitter.count())));
+    segment->roll_jitter = LogSettings::Milliseconds(
+        static_cast<std::int64_t>(environment.random.next() % static_cast<std::uint64_t>(jitter.count())));
   }
   if (settings->preallocate) {
     segment->log_file()->reserve(0, settings->segment_bytes);
@@ -75,7 +77,8 @@ void Log::State::roll_now(Offset expected_base) {
     producers_end = base;
   }
   take_snapshot(producers, base, false);
-  logger("UnifiedLog").info("Rolled new log segment at offset {} in {:.0f} ms.", base, milliseconds_since(environment.clock, begun));
+  logger("UnifiedLog")
+      .info("Rolled new log segment at offset {} in {:.0f} ms.", base, milliseconds_since(environment.clock, begun));
   if (scratch) scratch->file.reset();
   request_flush(nullptr, base);
 }
@@ -99,7 +102,8 @@ void Log::State::drop_segments(std::span<const SegmentRef> dropped, std::string_
   if (!reason.empty()) logger("UnifiedLog").info("{}: {}", reason, list_of(dropped));
   {
     const ShortLock::Guard guard(lock);
-    std::erase_if(segments, [&](const SegmentRef& segment) { return std::ranges::find(dropped, segment) != dropped.end(); });
+    std::erase_if(segments,
+                  [&](const SegmentRef& segment) { return std::ranges::find(dropped, segment) != dropped.end(); });
   }
   retire_files(dropped);
 }
@@ -107,7 +111,7 @@ void Log::State::drop_segments(std::span<const SegmentRef> dropped, std::string_
 // Renames the files of segments that are (about to be) out of sight; they are removed later, when no reader is left.
 void Log::State::retire_files(std::span<const SegmentRef> dropped) {
   PendingDeletion deletion;
-  deletion.at = environment.clock.now() + settings->file_delete_delay_ms;
+  deletion.at = later(environment.clock.now(), settings->file_delete_delay_ms);
   for (const auto& segment : dropped) {
     {
       const ShortLock::Guard guard(lock);

@@ -1,5 +1,6 @@
-// The inside of a Log, shared by the files that implement it (log*.cpp, retention.cpp). Three kinds of fields: constant;
-// under `lock`; and written by the holder of the turn, under `lock` when readers see them (so the holder reads them freely).
+// The inside of a Log, shared by the files that implement it (log*.cpp, retention.cpp). Three kinds of fields:
+// constant; under `lock`; and written by the holder of the turn, under `lock` when readers see them (so the holder
+// reads them freely).
 #pragma once
 
 #include <array>
@@ -99,15 +100,15 @@ struct AppendScratch {
     PendingAppend* append;
     std::size_t batch_count;
   };
-  runtime::FileRef file;                      // of the active segment
+  runtime::FileRef file;  // of the active segment
   std::vector<Staged> staged;
   std::vector<Bytes> parts;
   std::vector<BatchAt> batches;
   std::vector<CompletedTransaction> completed;
   std::optional<ProducerState::Update> update;
   std::uint64_t bytes = 0;
-  Offset end{0};                              // the next offset after all that is staged
-  std::uint64_t bytes_since_open = 0;         // says whether the log is hot
+  Offset end{0};                       // the next offset after all that is staged
+  std::uint64_t bytes_since_open = 0;  // says whether the log is hot
 };
 
 // A producer state under construction: it holds all below `end`.
@@ -131,7 +132,8 @@ struct Log::State {
   State(Log& owner, LogDirectory& log_directory, LogOpening opening);
   ~State();
 
-  // --- constant ---------------------------------------------------------------------------------------------------------
+  // --- constant
+  // ---------------------------------------------------------------------------------------------------------
   Log& log;
   LogDirectory& directory;
   runtime::Environment& environment;
@@ -139,26 +141,27 @@ struct Log::State {
   const std::function<void(Log&)> on_upkeep;
   const std::chrono::milliseconds producer_id_expiration;
 
-  // --- under `lock` -----------------------------------------------------------------------------------------------------
+  // --- under `lock`
+  // -----------------------------------------------------------------------------------------------------
   mutable runtime::ShortLock lock;
   LogFiles files;
   std::string directory_name;
   LogSettingsRef settings;
   std::optional<Uuid> topic_id;
-  std::atomic<bool> closed{false};            // read without the lock too
+  std::atomic<bool> closed{false};  // read without the lock too
 
   Offset log_start{0};
   Offset local_log_start{0};
   Offset high_watermark{0};
   Offset log_end{0};
-  Offset flushed{0};                          // the recovery point
+  Offset flushed{0};  // the recovery point
   std::optional<Offset> first_unstable;
   LeaderEpoch writer_epoch = no_leader_epoch;
   bool is_leader = false;
-  std::vector<SegmentRef> segments;           // by base offset, never empty once open; the last is the active one
+  std::vector<SegmentRef> segments;  // by base offset, never empty once open; the last is the active one
   LeaderEpochs epochs;
   ProducerState producers;
-  Offset producers_end{0};                    // the producer state holds all below it
+  Offset producers_end{0};  // the producer state holds all below it
   struct Hints {
     PositionHints appended;
     PositionHints read;
@@ -168,31 +171,34 @@ struct Log::State {
   std::optional<runtime::MonoTime> flush_due;  // flush.ms after the first append that is not flushed
   bool rebuild_wanted = false;                 // some segment's indexes are wrong
 
-  // --- the turn -----------------------------------------------------------------------------------------------------------
-  bool turn_taken = false;                    // under `lock`, as is the queue
+  // --- the turn
+  // -----------------------------------------------------------------------------------------------------------
+  bool turn_taken = false;  // under `lock`, as is the queue
   TurnWaiter* first_waiter = nullptr;
   TurnWaiter* last_waiter = nullptr;
   std::unique_ptr<AppendScratch> scratch;
-  std::vector<Offset> snapshots;              // offsets of the .snapshot files, ascending
+  std::vector<Offset> snapshots;  // offsets of the .snapshot files, ascending
   Offset last_snapshot{0};
 
-  // --- flushing -----------------------------------------------------------------------------------------------------------
+  // --- flushing
+  // -----------------------------------------------------------------------------------------------------------
   class FlushJob;
-  std::unique_ptr<FlushJob> flush_job;        // made when first needed
-  bool epochs_unsaved = false;                // under `lock`, as the rest
-  bool names_unsynced = false;                // files were made in the log's directory
-  bool parent_unsynced = false;               // the directory itself was made
+  std::unique_ptr<FlushJob> flush_job;  // made when first needed
+  bool epochs_unsaved = false;          // under `lock`, as the rest
+  bool names_unsynced = false;          // files were made in the log's directory
+  bool parent_unsynced = false;         // the directory itself was made
   std::vector<Offset> snapshots_unsynced;
 
-  // --- log.cpp ------------------------------------------------------------------------------------------------------------
+  // --- log.cpp
+  // ------------------------------------------------------------------------------------------------------------
   std::string partition() const { return log.name().to_string(); }
-  Logger logger(std::string_view name) const;             // with Kafka's prefix "[UnifiedLog partition=orders-0, dir=/data] "
+  Logger logger(std::string_view name) const;  // with Kafka's prefix "[UnifiedLog partition=orders-0, dir=/data] "
   // Nothing when the log may be used.
   std::optional<Error> unusable() const;
   // What a failed file operation means: "Error while {what} {partition} in dir {dir}", the directory goes offline.
   Error failed(std::string_view what, const std::exception& cause);
   Segment& active() const { return *segments.back(); }
-  std::size_t floor_segment(Offset offset) const;         // number of the segment that holds it, 0 when all are above
+  std::size_t floor_segment(Offset offset) const;  // number of the segment that holds it, 0 when all are above
   LogOffsets offsets_locked() const;
   Offset last_stable_locked() const;
   void refresh_first_unstable_locked();
@@ -205,11 +211,13 @@ struct Log::State {
     if (on_upkeep) on_upkeep(log);
   }
 
-  // --- log_turn.cpp -------------------------------------------------------------------------------------------------------
+  // --- log_turn.cpp
+  // -------------------------------------------------------------------------------------------------------
   void release_turn();
   void hand_over(TurnWaiter& waiter);
 
-  // --- log_append.cpp: by the holder of the turn -----------------------------------------------------------------------------
+  // --- log_append.cpp: by the holder of the turn
+  // -----------------------------------------------------------------------------
   void run_appends(std::span<PendingAppend* const> appends);
   void stage(PendingAppend& append);
   void stage_leader_batch(PendingAppend& append);
@@ -226,7 +234,8 @@ struct Log::State {
   void reserve_ahead(Segment& segment, std::uint64_t end);
   void write_completed_transactions();
 
-  // --- log_roll.cpp: by the holder of the turn; these throw DiskError ---------------------------------------------------------
+  // --- log_roll.cpp: by the holder of the turn; these throw DiskError
+  // ---------------------------------------------------------
   void roll_now(Offset expected_base);
   SegmentRef make_segment(Offset base, bool replace_files);
   // Takes the segments out of sight and retires their files.
@@ -234,11 +243,13 @@ struct Log::State {
   void retire_files(std::span<const SegmentRef> dropped);
   void schedule_deletion(PendingDeletion deletion);
 
-  // --- log_truncate.cpp ---------------------------------------------------------------------------------------------------
+  // --- log_truncate.cpp
+  // ---------------------------------------------------------------------------------------------------
   bool truncate_now(Offset offset);
   void truncate_fully_now(Offset offset, std::optional<Offset> new_log_start);
 
-  // --- log_read.cpp -------------------------------------------------------------------------------------------------------
+  // --- log_read.cpp
+  // -------------------------------------------------------------------------------------------------------
   struct ReadPlan;
   std::optional<Error> plan_read(const ReadRequest& request, ReadPlan& plan);
   bool can_finish_now(const ReadPlan& plan);
@@ -251,13 +262,15 @@ struct Log::State {
   void index_is_wrong(const SegmentRef& segment);
   Hints& hints_locked();
 
-  // --- log_lookup.cpp -----------------------------------------------------------------------------------------------------
+  // --- log_lookup.cpp
+  // -----------------------------------------------------------------------------------------------------
   LargestTimestamp largest_of(const SegmentRef& segment);
   std::optional<std::uint64_t> time_floor_position(const SegmentRef& segment, Timestamp at, Offset from);
   Result<std::optional<TimestampOffset>> find_timestamp_now(Timestamp at);
   Result<std::optional<TimestampOffset>> find_max_timestamp_now();
 
-  // --- log_producers.cpp --------------------------------------------------------------------------------------------------
+  // --- log_producers.cpp
+  // --------------------------------------------------------------------------------------------------
   std::string snapshot_path(Offset offset) const;
   Logger producers_logger() const;
   // Writes <at>.snapshot, unless there is one as new.
@@ -270,12 +283,14 @@ struct Log::State {
   void rebuild_producers(Offset end, bool trust_absence);
   void set_producers(ProducerBuild build, Offset end);
 
-  // --- log_flush.cpp ------------------------------------------------------------------------------------------------------
-  // Asks for a flush that brings to disk: records below `up_to`, and what else is marked unsaved or unsynced now. Returns
-  // its number, which wait_flush awaits. `reactor`: the caller's, when it is on one.
+  // --- log_flush.cpp
+  // ------------------------------------------------------------------------------------------------------ Asks for a
+  // flush that brings to disk: records below `up_to`, and what else is marked unsaved or unsynced now. Returns its
+  // number, which wait_flush awaits. `reactor`: the caller's, when it is on one.
   std::int64_t request_flush(runtime::Reactor* reactor, Offset up_to);
 
-  // --- retention.cpp ------------------------------------------------------------------------------------------------------
+  // --- retention.cpp
+  // ------------------------------------------------------------------------------------------------------
   bool may_delete_locked(Timestamp now) const;
   std::size_t delete_old_now();
   using Deletable = std::function<bool(const SegmentRef& segment, const Segment* next)>;
@@ -285,7 +300,8 @@ struct Log::State {
   void rebuild_wrong_indexes();
   void let_go_of_memory();
 
-  // --- log_close.cpp ------------------------------------------------------------------------------------------------------
+  // --- log_close.cpp
+  // ------------------------------------------------------------------------------------------------------
   void close_cleanly();
 };
 

@@ -83,7 +83,8 @@ TEST(Log, AReaderGetsWholeBatchesWithinItsLimitOrTheFirstOne) {
   const auto one = world.read(log, Offset(3), 100, true);
   EXPECT_GT(one->bytes(), 5000u);
   EXPECT_LT(one->bytes(), 6000u);
-  for (std::size_t limit : {6000u, 12000u, 30000u}) EXPECT_EQ(world.offsets_from(log, Offset(0), limit).size(), 20u) << limit;
+  for (std::size_t limit : {6000u, 12000u, 30000u})
+    EXPECT_EQ(world.offsets_from(log, Offset(0), limit).size(), 20u) << limit;
 }
 
 TEST(Log, SmallBatchesAreFoundFromAnyOffset) {
@@ -115,7 +116,8 @@ TEST(Log, OnlyTheCurrentLeaderAppends) {
   EXPECT_EQ(world.produced(log), Offset(0));
   world.current = LeaderEpoch(2);
   EXPECT_EQ(world.produce(log).error().code, ErrorCode::not_leader_or_follower);
-  EXPECT_EQ(world.run(log->set_writer_epoch(world.first, LeaderEpoch(2), true)).error().code, ErrorCode::fenced_leader_epoch);
+  EXPECT_EQ(world.run(log->set_writer_epoch(world.first, LeaderEpoch(2), true)).error().code,
+            ErrorCode::fenced_leader_epoch);
   ASSERT_TRUE(world.run(log->set_writer_epoch(world.first, LeaderEpoch(4), false)));
   world.current = LeaderEpoch(4);
   EXPECT_EQ(world.produce(log).error().code, ErrorCode::not_leader_or_follower);
@@ -149,7 +151,8 @@ TEST(Log, AResentBatchIsAnsweredWithItsFirstOffsetAndNotWritten) {
   EXPECT_EQ(again->first_offset, Offset(0));
   EXPECT_EQ(again->last_offset, Offset(1));
   EXPECT_EQ(log->log_end(), Offset(5));
-  EXPECT_EQ(world.produce(log, {.producer = ProducerId(9), .sequence = 9}).error().code, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(world.produce(log, {.producer = ProducerId(9), .sequence = 9}).error().code,
+            ErrorCode::out_of_order_sequence_number);
   EXPECT_EQ(log->active_producers().at(0).last_sequence, 4);
 }
 
@@ -164,7 +167,8 @@ TEST(Log, ProducersAreRememberedAcrossACleanRestartAndACrash) {
     LogWorld restarted({}, world.disk.state.after_crash(false));
     const auto log = restarted.open(clean, clean ? Offset(2) : Offset(0));
     restarted.lead(log, LeaderEpoch(1));
-    EXPECT_EQ(restarted.produce(log, {.producer = ProducerId(9), .sequence = 7}).error().code, ErrorCode::out_of_order_sequence_number);
+    EXPECT_EQ(restarted.produce(log, {.producer = ProducerId(9), .sequence = 7}).error().code,
+              ErrorCode::out_of_order_sequence_number);
     const auto again = restarted.produce(log, {.count = 2, .producer = ProducerId(9), .sequence = 0});
     EXPECT_TRUE(again->duplicate) << clean;
     EXPECT_EQ(restarted.produced(log, {.producer = ProducerId(9), .sequence = 2}), Offset(2));
@@ -191,14 +195,16 @@ TEST(Log, TooLargeBatchesAreRefusedInKafkasWords) {
   const auto log = world.open_leading();
   const auto refused = world.produce(log, {.value_bytes = 1500});
   EXPECT_EQ(refused.error().code, ErrorCode::record_list_too_large);
-  EXPECT_TRUE(refused.error().message.ends_with("bytes in append to partition orders-0, which exceeds the maximum configured segment size of 1000."));
+  EXPECT_TRUE(refused.error().message.ends_with(
+      "bytes in append to partition orders-0, which exceeds the maximum configured segment size of 1000."));
   world.settings.segment_bytes = 10000;
   log->reconfigure(std::make_shared<LogSettings>(world.settings));
   EXPECT_EQ(world.append(log, world.batch({.value_bytes = 3000})).error().code, ErrorCode::message_too_large);
   EXPECT_EQ(world.produced(log, {.value_bytes = 1500}), Offset(0));
 }
 
-// --- contention ---------------------------------------------------------------------------------------------------------------
+// --- contention
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST(Log, AppendsThatFindTheTurnTakenAreWrittenTogetherByItsHolder) {
   LogWorld world;
@@ -214,7 +220,8 @@ TEST(Log, AppendsThatFindTheTurnTakenAreWrittenTogetherByItsHolder) {
   };
   group.start(holding());
   auto one = [&](int i) -> runtime::Task<void> {
-    auto producing = world.producing(log, i % 2 ? static_cast<runtime::Reactor&>(world.first) : world.second, {.count = 2});
+    auto producing =
+        world.producing(log, i % 2 ? static_cast<runtime::Reactor&>(world.first) : world.second, {.count = 2});
     offsets[static_cast<std::size_t>(i)] = (co_await std::move(producing))->first_offset;
   };
   for (int i = 0; i < 40; ++i) group.start(one(i));
@@ -256,7 +263,8 @@ TEST(Log, AppendsOfTwoReactorsNeitherGetLostNorMixedUnderRefusedLocks) {
   }
 }
 
-// --- durability -----------------------------------------------------------------------------------------------------------------
+// --- durability
+// -----------------------------------------------------------------------------------------------------------------
 
 TEST(Log, OneSyncServesAllThatWait) {
   LogWorld world({.flush_messages = 1});
@@ -339,7 +347,8 @@ TEST(Log, AFailedWriteFencesTheLogAtOnceAndIsCutOff) {  // KAFKA-10778, ENOSPC
   EXPECT_EQ(restarted.open(false)->log_end(), Offset(1));
 }
 
-// --- rolling ----------------------------------------------------------------------------------------------------------------------
+// --- rolling
+// ----------------------------------------------------------------------------------------------------------------------
 
 TEST(Log, RollsWhenASegmentIsFull) {
   LogWorld world({.segment_bytes = 300});
@@ -401,7 +410,8 @@ TEST(Log, HotLogsReserveAheadWithinOnePercentOfWhatIsFreeAndGiveBackAtTheRoll) {
   EXPECT_EQ(world.disk.calls["reserve"], 0u);
 }
 
-// --- follower ---------------------------------------------------------------------------------------------------------------------
+// --- follower
+// ---------------------------------------------------------------------------------------------------------------------
 
 class FollowerLog : public LogWorld, public testing::Test {
  protected:
@@ -457,7 +467,8 @@ TEST_F(FollowerLog, DoesNotAppendAsLeader) {
   EXPECT_EQ(produce(log).error().code, ErrorCode::not_leader_or_follower);
 }
 
-// --- truncation -------------------------------------------------------------------------------------------------------------------
+// --- truncation
+// -------------------------------------------------------------------------------------------------------------------
 
 TEST(Log, TruncatesToAnyOffsetAndGoesOnThere) {
   for (int to = 0; to <= 12; ++to) {
@@ -513,7 +524,8 @@ TEST(Log, AFullTruncationMovesStartEndAndHighWatermarkTogether) {  // KAFKA-9491
   EXPECT_EQ(world.produced(log), Offset(100));
 }
 
-// --- transactions ---------------------------------------------------------------------------------------------------------------
+// --- transactions
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST(Log, ReadCommittedStopsAtTheFirstOpenTransactionAndKnowsTheAbortedOnes) {
   LogWorld world;
@@ -526,8 +538,8 @@ TEST(Log, ReadCommittedStopsAtTheFirstOpenTransactionAndKnowsTheAbortedOnes) {
   ASSERT_TRUE(marker(1, records::ControlRecordType::abort));                                       // 3
   log->update_high_watermark(Offset(4));
   EXPECT_EQ(log->last_stable_offset(), Offset(2));
-  ASSERT_TRUE(marker(2, records::ControlRecordType::commit));                                      // 4
-  EXPECT_EQ(log->last_stable_offset(), Offset(2));  // the marker is not below the high watermark
+  ASSERT_TRUE(marker(2, records::ControlRecordType::commit));  // 4
+  EXPECT_EQ(log->last_stable_offset(), Offset(2));             // the marker is not below the high watermark
   log->update_high_watermark(Offset(5));
   EXPECT_EQ(log->last_stable_offset(), Offset(5));
   const auto read = world.read(log, Offset(0), 1 << 20, true, ReadIsolation::last_stable);
@@ -567,14 +579,16 @@ TEST(Log, AFailedTransactionIndexKeepsTheOffsetsAndFreezesTheLastStableOffset) {
   world.disk.before = [](std::string_view operation, const std::string& path) {
     if (operation == "write_at" && path.ends_with(".txnindex")) throw runtime::DiskError(EIO, "pwritev", path);
   };
-  const auto ended = world.append(log, records::end_transaction_batch({}, ProducerId(1), ProducerEpoch(0), {records::ControlRecordType::abort, 0}));
+  const auto ended = world.append(
+      log, records::end_transaction_batch({}, ProducerId(1), ProducerEpoch(0), {records::ControlRecordType::abort, 0}));
   EXPECT_EQ(ended.error().code, ErrorCode::kafka_storage_error);
   EXPECT_EQ(log->log_end(), Offset(2));
   log->update_high_watermark(Offset(2));
   EXPECT_EQ(log->last_stable_offset(), Offset(0));
 }
 
-// --- look-ups -----------------------------------------------------------------------------------------------------------------------
+// --- look-ups
+// -----------------------------------------------------------------------------------------------------------------------
 
 TEST(Log, FindsOffsetsByTimeAsAScanWould) {
   for (const auto interval : {1u, 4096u}) {

@@ -29,8 +29,14 @@ class LogThreads : public testing::Test {
 
   LogRef open(bool clean = true, Offset recovery_point = Offset(0)) {
     LogSettings settings{.segment_bytes = 64 << 10, .flush_messages = 50};
-    return Log::open(*place_, {.name = {"t", PartitionIndex(0)}, .directory_name = "t-0", .settings = std::make_shared<LogSettings>(settings),
-                               .topic_id = {}, .clean = clean, .recovery_point = recovery_point, .high_watermark = {}, .on_upkeep = {}});
+    return Log::open(*place_, {.name = {"t", PartitionIndex(0)},
+                               .directory_name = "t-0",
+                               .settings = std::make_shared<LogSettings>(settings),
+                               .topic_id = {},
+                               .clean = clean,
+                               .recovery_point = recovery_point,
+                               .high_watermark = {},
+                               .on_upkeep = {}});
   }
   Reactor& reactor(unsigned i) { return *system_.environment().reactors[i % 2]; }
 
@@ -40,7 +46,8 @@ class LogThreads : public testing::Test {
     records::ProduceValidator validator;
     const auto now = system_.environment().clock.wall();  // old producers are forgotten when the log is opened
     for (int i = 0; i < count; ++i) {
-      records::RecordBatchBuilder builder({.producer_id = ProducerId(producer), .producer_epoch = ProducerEpoch(0), .base_sequence = i});
+      records::RecordBatchBuilder builder(
+          {.producer_id = ProducerId(producer), .producer_epoch = ProducerEpoch(0), .base_sequence = i});
       builder.append({.timestamp = now, .key = {}, .value = as_bytes(std::string(100, 'x'))});
       auto bytes = builder.take();
       auto batch = validator.validate(bytes, {.topic = "t", .partition = PartitionIndex(0), .now = now});
@@ -61,7 +68,10 @@ class LogThreads : public testing::Test {
     co_await std::move(there);
     ByteVector bytes;
     for (Offset next(0); next < end;) {
-      auto reading = log->read(home, {.from = next, .bytes_max = bytes_max, .at_least_one_batch = true, .isolation = ReadIsolation::high_watermark});
+      auto reading = log->read(home, {.from = next,
+                                      .bytes_max = bytes_max,
+                                      .at_least_one_batch = true,
+                                      .isolation = ReadIsolation::high_watermark});
       const auto read = co_await std::move(reading);
       EXPECT_TRUE(read) << read.error().message;
       if (!read) break;
@@ -96,7 +106,8 @@ TEST_F(LogThreads, WritersReadersAndSyncsOnTwoReactorsAgree) {
     EXPECT_TRUE(co_await std::move(leading));
     runtime::TaskGroup group(reactor(0));
     for (int i = 0; i < writers; ++i) group.start(write(log, reactor(static_cast<unsigned>(i)), i, each));
-    for (unsigned i = 0; i < 4; ++i) group.start(read_all(log, reactor(i), Offset(writers * each), i < 2 ? 500 : 20000));
+    for (unsigned i = 0; i < 4; ++i)
+      group.start(read_all(log, reactor(i), Offset(writers * each), i < 2 ? 500 : 20000));
     auto all = group.wait();
     co_await std::move(all);
     EXPECT_EQ(log->log_end(), Offset(writers * each));

@@ -22,7 +22,8 @@ bool Log::State::truncate_now(Offset offset) {
     truncate_fully_now(offset, std::nullopt);
     return true;
   }
-  const std::vector<SegmentRef> dropped(segments.begin() + static_cast<std::ptrdiff_t>(floor_segment(offset)) + 1, segments.end());
+  const std::vector<SegmentRef> dropped(segments.begin() + static_cast<std::ptrdiff_t>(floor_segment(offset)) + 1,
+                                        segments.end());
   Segment& last = *segments[floor_segment(offset)];
   {
     const ShortLock::Guard guard(lock);
@@ -55,7 +56,8 @@ bool Log::State::truncate_now(Offset offset) {
 }
 
 void Log::State::truncate_fully_now(Offset offset, std::optional<Offset> new_log_start) {
-  logger("UnifiedLog").debug("Truncate and start at offset {}, logStartOffset: {}", offset, new_log_start.value_or(offset));
+  logger("UnifiedLog")
+      .debug("Truncate and start at offset {}, logStartOffset: {}", offset, new_log_start.value_or(offset));
   const auto dropped = segments;
   {
     const ShortLock::Guard guard(lock);
@@ -104,7 +106,8 @@ runtime::Task<Result<bool>> Log::truncate_to(Reactor& reactor, Offset offset) {
   }
 }
 
-runtime::Task<Result<void>> Log::truncate_fully_and_start_at(Reactor& reactor, Offset offset, std::optional<Offset> log_start) {
+runtime::Task<Result<void>> Log::truncate_fully_and_start_at(Reactor& reactor, Offset offset,
+                                                             std::optional<Offset> log_start) {
   State& state = *state_;
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
@@ -112,7 +115,8 @@ runtime::Task<Result<void>> Log::truncate_fully_and_start_at(Reactor& reactor, O
   if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
   if (offset < Offset(0)) co_return fail(ErrorCode::offset_out_of_range);
   try {
-    auto truncating = runtime::blocking(reactor, [&state, offset, log_start] { state.truncate_fully_now(offset, log_start); });
+    auto truncating =
+        runtime::blocking(reactor, [&state, offset, log_start] { state.truncate_fully_now(offset, log_start); });
     co_await std::move(truncating);
     state.request_flush(&reactor, Offset(0));
     co_return Result<void>();

@@ -1,5 +1,5 @@
-// The writer's turn: one at a time changes the log. Who comes meanwhile queues; who ends its turn writes the appends that
-// queued (merged), and hands the turn to the first that wants it for something else.
+// The writer's turn: one at a time changes the log. Who comes meanwhile queues; who ends its turn writes the appends
+// that queued (merged), and hands the turn to the first that wants it for something else.
 #include "base/ensure.h"
 #include "storage/log_state.h"
 
@@ -54,7 +54,9 @@ bool TurnWaiter::await_suspend(std::coroutine_handle<> handle) {
   return true;
 }
 
-TurnGuard::~TurnGuard() { state_.release_turn(); }
+TurnGuard::~TurnGuard() {
+  state_.release_turn();
+}
 
 // The waiter holds the turn from now on and goes on where it waits.
 void Log::State::hand_over(TurnWaiter& waiter) {

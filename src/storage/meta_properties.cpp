@@ -11,9 +11,13 @@ namespace {
 constexpr std::string_view file_name = "meta.properties";
 constexpr std::uint64_t file_bytes_max = 1u << 20;
 
-std::string path_in(const std::string& log_directory) { return fmt::format("{}/{}", log_directory, file_name); }
+std::string path_in(const std::string& log_directory) {
+  return fmt::format("{}/{}", log_directory, file_name);
+}
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\f'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\f';
+}
 
 // One logical line: comments and empty lines skipped, lines that end in an odd number of backslashes joined.
 std::optional<std::string> next_logical_line(std::string_view& text) {
@@ -59,18 +63,28 @@ std::string unescape(std::string_view text) {
     const char c = text[++i];
     unsigned code = 0;
     switch (c) {
-      case 't': plain += '\t'; break;
-      case 'n': plain += '\n'; break;
-      case 'r': plain += '\r'; break;
-      case 'f': plain += '\f'; break;
+      case 't':
+        plain += '\t';
+        break;
+      case 'n':
+        plain += '\n';
+        break;
+      case 'r':
+        plain += '\r';
+        break;
+      case 'f':
+        plain += '\f';
+        break;
       case 'u':
-        if (i + 4 < text.size() + 0 && std::from_chars(&text[i + 1], &text[i + 1] + 4, code, 16).ptr == &text[i + 1] + 4) {
+        if (i + 4 < text.size() + 0 &&
+            std::from_chars(&text[i + 1], &text[i + 1] + 4, code, 16).ptr == &text[i + 1] + 4) {
           append_utf8(plain, code);
           i += 4;
           break;
         }
         [[fallthrough]];
-      default: plain += c;
+      default:
+        plain += c;
     }
   }
   return plain;
@@ -81,15 +95,30 @@ std::string escape(std::string_view text, bool is_key) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     switch (c) {
-      case '\t': escaped += "\\t"; continue;
-      case '\n': escaped += "\\n"; continue;
-      case '\r': escaped += "\\r"; continue;
-      case '\f': escaped += "\\f"; continue;
+      case '\t':
+        escaped += "\\t";
+        continue;
+      case '\n':
+        escaped += "\\n";
+        continue;
+      case '\r':
+        escaped += "\\r";
+        continue;
+      case '\f':
+        escaped += "\\f";
+        continue;
       case ' ':
         if (is_key || i == 0) escaped += '\\';
         break;
-      case '\\': case '=': case ':': case '#': case '!': escaped += '\\'; break;
-      default: break;
+      case '\\':
+      case '=':
+      case ':':
+      case '#':
+      case '!':
+        escaped += '\\';
+        break;
+      default:
+        break;
     }
     escaped += c;
   }
@@ -120,7 +149,8 @@ std::map<std::string, std::string> parse_java_properties(std::string_view text) 
       ++value_begin;
       while (value_begin < line->size() && is_blank((*line)[value_begin])) ++value_begin;
     }
-    properties[unescape(std::string_view(*line).substr(0, key_end))] = unescape(std::string_view(*line).substr(value_begin));
+    properties[unescape(std::string_view(*line).substr(0, key_end))] =
+        unescape(std::string_view(*line).substr(value_begin));
   }
   return properties;
 }

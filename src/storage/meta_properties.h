@@ -1,6 +1,6 @@
-// meta.properties: whose log directory this is. Version 0 (ZooKeeper era: broker.id) is read and kept as it is; version 1
-// has node.id, cluster.id and, since KIP-858, directory.id.
-// Source of the format: org.apache.kafka.metadata.properties.MetaProperties, java.util.Properties.
+// meta.properties: whose log directory this is. Version 0 (ZooKeeper era: broker.id) is read and kept as it is; version
+// 1 has node.id, cluster.id and, since KIP-858, directory.id. Source of the format:
+// org.apache.kafka.metadata.properties.MetaProperties, java.util.Properties.
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@ namespace klamm::storage {
 struct MetaProperties {
   int version = 1;
   std::optional<std::string> cluster_id;
-  std::optional<BrokerId> node_id;       // broker.id in version 0
+  std::optional<BrokerId> node_id;  // broker.id in version 0
   std::optional<Uuid> directory_id;
 
   bool operator==(const MetaProperties&) const = default;

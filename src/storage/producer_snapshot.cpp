@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int16_t version_1 = 1;
 constexpr std::size_t crc_position = 2;
-constexpr std::size_t entries_position = 6;   // the checksum begins here, with the count
+constexpr std::size_t entries_position = 6;  // the checksum begins here, with the count
 constexpr std::size_t header_bytes = 10;
 constexpr std::size_t entry_bytes = 46;
 
@@ -46,7 +46,8 @@ Result<std::vector<ProducerEntry>> decode_producer_snapshot(Bytes content) {
   if (content.size() < 2) return corrupt("Snapshot failed schema validation: null");
   const auto version = load_big<std::int16_t>(content.data());
   if (version != version_1) {
-    return corrupt(fmt::format("Snapshot failed schema validation: Snapshot contained an unknown file version {}", version));
+    return corrupt(
+        fmt::format("Snapshot failed schema validation: Snapshot contained an unknown file version {}", version));
   }
   if (content.size() < header_bytes) return corrupt("Snapshot failed schema validation: null");
   const auto count = load_big<std::int32_t>(content.data() + entries_position);
@@ -56,7 +57,8 @@ Result<std::vector<ProducerEntry>> decode_producer_snapshot(Bytes content) {
   const auto stored = load_big<std::uint32_t>(content.data() + crc_position);
   const auto computed = crc32c(content.subspan(entries_position));
   if (stored != computed) {
-    return corrupt(fmt::format("Snapshot is corrupt (CRC is no longer valid). Stored crc: {}. Computed crc: {}", stored, computed));
+    return corrupt(fmt::format("Snapshot is corrupt (CRC is no longer valid). Stored crc: {}. Computed crc: {}", stored,
+                               computed));
   }
 
   std::vector<ProducerEntry> entries;

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t table_from = 8;
 
 bool in_sequence(std::int32_t last, std::int32_t next) {
-  return std::int64_t{next} == std::int64_t{last} + 1 || (next == 0 && last == std::numeric_limits<std::int32_t>::max());
+  return std::int64_t{next} == std::int64_t{last} + 1 ||
+         (next == 0 && last == std::numeric_limits<std::int32_t>::max());
 }
 
 Result<void> check_sequence(const ProducerEntry& updated, const ProducerEntry& before, const ProducerAppend& batch,
@@ -20,10 +21,11 @@ Result<void> check_sequence(const ProducerEntry& updated, const ProducerEntry& b
   const auto first = batch.base_sequence;
   if (batch.epoch != updated.epoch) {
     if (first == 0 || updated.epoch == no_producer_epoch) return {};
-    return fail(ErrorCode::out_of_order_sequence_number,
-                fmt::format("Invalid sequence number for new epoch of producer {} at offset {} in partition {}: {} (request "
-                            "epoch), {} (seq. number), {} (current producer epoch)",
-                            batch.id, batch.base_offset, partition, batch.epoch, first, updated.epoch));
+    return fail(
+        ErrorCode::out_of_order_sequence_number,
+        fmt::format("Invalid sequence number for new epoch of producer {} at offset {} in partition {}: {} (request "
+                    "epoch), {} (seq. number), {} (current producer epoch)",
+                    batch.id, batch.base_offset, partition, batch.epoch, first, updated.epoch));
   }
   // What an update added counts first; `updated` starts without the batches of `before`.
   std::int32_t last = no_sequence;
@@ -34,10 +36,11 @@ Result<void> check_sequence(const ProducerEntry& updated, const ProducerEntry& b
   }
   // Without any known epoch (its records were deleted, or it is new) a producer may go on with any number.
   if (before.epoch == no_producer_epoch || in_sequence(last, first)) return {};
-  return fail(ErrorCode::out_of_order_sequence_number,
-              fmt::format("Out of order sequence number for producer {} at offset {} in partition {}: {} (incoming seq. "
-                          "number), {} (current end sequence number)",
-                          batch.id, batch.base_offset, partition, first, last));
+  return fail(
+      ErrorCode::out_of_order_sequence_number,
+      fmt::format("Out of order sequence number for producer {} at offset {} in partition {}: {} (incoming seq. "
+                  "number), {} (current end sequence number)",
+                  batch.id, batch.base_offset, partition, first, last));
 }
 
 Result<void> check_epoch(const ProducerEntry& updated, const ProducerAppend& batch, std::string_view partition,
@@ -46,13 +49,14 @@ Result<void> check_epoch(const ProducerEntry& updated, const ProducerAppend& bat
   const bool strict = transaction_version >= 2;
   if (strict ? batch.epoch > current : batch.epoch >= current) return {};
   // A TV2 marker whose epoch is already here is the same marker again (KAFKA-19999): harmless once nothing is open.
-  const bool repeated = strict && batch.epoch == current &&
-                        (updated.transaction_start == no_offset ||
-                         batch.epoch.value == std::numeric_limits<std::int16_t>::max());
+  const bool repeated =
+      strict && batch.epoch == current &&
+      (updated.transaction_start == no_offset || batch.epoch.value == std::numeric_limits<std::int16_t>::max());
   if (repeated) return {};
-  return fail(ErrorCode::invalid_producer_epoch,
-              fmt::format("Epoch of producer {} at offset {} in {} is {}, which is {} the last seen epoch {} (TV{})", batch.id,
-                          batch.base_offset, partition, batch.epoch, strict ? "<=" : "<", current, transaction_version));
+  return fail(
+      ErrorCode::invalid_producer_epoch,
+      fmt::format("Epoch of producer {} at offset {} in {} is {}, which is {} the last seen epoch {} (TV{})", batch.id,
+                  batch.base_offset, partition, batch.epoch, strict ? "<=" : "<", current, transaction_version));
 }
 
 }  // namespace
@@ -81,7 +85,8 @@ void ProducerEntry::add(ProducerEpoch new_epoch, const ProducerBatch& batch) {
   last_timestamp = batch.timestamp;
 }
 
-// --- Update -----------------------------------------------------------------------------------------------------------
+// --- Update
+// -----------------------------------------------------------------------------------------------------------
 
 ProducerEntry& ProducerState::Update::entry_of(ProducerId id) {
   const auto found = std::ranges::find(entries_, id, &ProducerEntry::id);
@@ -110,11 +115,12 @@ Result<void> ProducerState::Update::add(const ProducerAppend& batch, ProducerChe
     if (check != ProducerCheck::replication) {
       if (auto ok = check_epoch(entry, batch, partition_, transaction_version); !ok) return ok;
       if (entry.coordinator_epoch > batch.marker->coordinator_epoch) {
-        return fail(ErrorCode::transaction_coordinator_fenced,
-                    fmt::format("Invalid coordinator epoch for producerId {} at offset {} in partition {}: {} (zombie), {} "
-                                "(current)",
-                                batch.id, batch.base_offset, partition_, batch.marker->coordinator_epoch,
-                                entry.coordinator_epoch));
+        return fail(
+            ErrorCode::transaction_coordinator_fenced,
+            fmt::format("Invalid coordinator epoch for producerId {} at offset {} in partition {}: {} (zombie), {} "
+                        "(current)",
+                        batch.id, batch.base_offset, partition_, batch.marker->coordinator_epoch,
+                        entry.coordinator_epoch));
       }
     }
     // A marker without data before it moves no last stable offset and needs no index entry.
@@ -150,7 +156,8 @@ Result<void> ProducerState::Update::add(const ProducerAppend& batch, ProducerChe
   return {};
 }
 
-// --- ProducerState ----------------------------------------------------------------------------------------------------
+// --- ProducerState
+// ----------------------------------------------------------------------------------------------------
 
 std::size_t ProducerState::slot_of(ProducerId id) const {
   auto slot = (static_cast<std::uint64_t>(id.value) * 0x9e3779b97f4a7c15ull) >> 32;

@@ -1,7 +1,8 @@
-// What a log remembers of the idempotent and transactional producers that wrote to it: epoch, the last five batches, the
-// open transaction. It answers resent batches with their first offsets, refuses gaps and zombies, and knows the first
-// offset that is not yet decided. Values only: snapshots are read and written around it (producer_snapshot.h).
-// Source of behaviour: org.apache.kafka.storage.internals.log.{ProducerStateManager,ProducerAppendInfo,ProducerStateEntry}.
+// What a log remembers of the idempotent and transactional producers that wrote to it: epoch, the last five batches,
+// the open transaction. It answers resent batches with their first offsets, refuses gaps and zombies, and knows the
+// first offset that is not yet decided. Values only: snapshots are read and written around it (producer_snapshot.h).
+// Source of behaviour:
+// org.apache.kafka.storage.internals.log.{ProducerStateManager,ProducerAppendInfo,ProducerStateEntry}.
 #pragma once
 
 #include <array>
@@ -45,7 +46,9 @@ struct ProducerEntry {
   std::array<ProducerBatch, batches_max> batches{};  // oldest first
 
   bool empty() const { return batch_count == 0; }
-  std::int32_t last_sequence() const { return empty() ? records::no_sequence : batches[batch_count - 1u].last_sequence; }
+  std::int32_t last_sequence() const {
+    return empty() ? records::no_sequence : batches[batch_count - 1u].last_sequence;
+  }
   Offset last_offset() const { return empty() ? no_offset : batches[batch_count - 1u].last_offset; }
   std::int32_t last_offset_delta() const { return empty() ? 0 : batches[batch_count - 1u].offset_delta; }
   std::optional<ProducerBatch> find(ProducerEpoch of_epoch, std::int32_t first, std::int32_t last) const;

@@ -14,14 +14,24 @@ class ProducerStateTest : public testing::Test {
  protected:
   ProducerAppend batch(int id, int epoch, int first_sequence, int count, bool transactional = false) {
     const Offset base = end_;
-    return {.id = ProducerId(id), .epoch = ProducerEpoch(static_cast<std::int16_t>(epoch)), .base_sequence = first_sequence,
-            .last_sequence = records::increment_sequence(first_sequence, count - 1), .base_offset = base,
-            .last_offset = base + (count - 1), .max_timestamp = Timestamp(now_), .transactional = transactional};
+    return {.id = ProducerId(id),
+            .epoch = ProducerEpoch(static_cast<std::int16_t>(epoch)),
+            .base_sequence = first_sequence,
+            .last_sequence = records::increment_sequence(first_sequence, count - 1),
+            .base_offset = base,
+            .last_offset = base + (count - 1),
+            .max_timestamp = Timestamp(now_),
+            .transactional = transactional};
   }
   ProducerAppend marker(int id, int epoch, records::ControlRecordType type, int coordinator_epoch = 0) {
-    return {.id = ProducerId(id), .epoch = ProducerEpoch(static_cast<std::int16_t>(epoch)), .base_offset = end_,
-            .last_offset = end_, .transactional = true, .control = true,
-            .marker = records::EndTransactionMarker{type, coordinator_epoch}, .marker_timestamp = Timestamp(now_)};
+    return {.id = ProducerId(id),
+            .epoch = ProducerEpoch(static_cast<std::int16_t>(epoch)),
+            .base_offset = end_,
+            .last_offset = end_,
+            .transactional = true,
+            .control = true,
+            .marker = records::EndTransactionMarker{type, coordinator_epoch},
+            .marker_timestamp = Timestamp(now_)};
   }
   ErrorCode append(const ProducerAppend& batch, ProducerCheck check = ProducerCheck::client, int version = 0) {
     ProducerState::Update update(state_, "orders-0");
@@ -62,8 +72,9 @@ TEST_F(ProducerStateTest, AResentBatchIsFoundAmongTheLastFiveOnly) {
 TEST_F(ProducerStateTest, AGapIsRefusedInKafkasWords) {
   EXPECT_EQ(append(batch(1, 0, 0, 3)), ErrorCode::none);
   EXPECT_EQ(append(batch(1, 0, 4, 1)), ErrorCode::out_of_order_sequence_number);
-  EXPECT_EQ(message_, "Out of order sequence number for producer 1 at offset 3 in partition orders-0: 4 (incoming seq. number), "
-                      "2 (current end sequence number)");
+  EXPECT_EQ(message_,
+            "Out of order sequence number for producer 1 at offset 3 in partition orders-0: 4 (incoming seq. number), "
+            "2 (current end sequence number)");
   EXPECT_EQ(append(batch(1, 0, 3, 1)), ErrorCode::none);
 }
 
@@ -98,7 +109,7 @@ TEST_F(ProducerStateTest, ATransactionHoldsTheLastStableOffsetUntilItsMarkerIsRe
   EXPECT_EQ(state_.first_unstable(), Offset(0));
   EXPECT_EQ(append(marker(1, 0, records::ControlRecordType::abort), ProducerCheck::coordinator), ErrorCode::none);
   EXPECT_TRUE(aborted_);
-  EXPECT_EQ(last_stable_, Offset(2));            // the other transaction is still open
+  EXPECT_EQ(last_stable_, Offset(2));             // the other transaction is still open
   EXPECT_EQ(state_.first_unstable(), Offset(0));  // the marker at 3 is not below the high watermark
   state_.high_watermark_moved(Offset(3));
   EXPECT_EQ(state_.first_unstable(), Offset(0));
@@ -123,7 +134,8 @@ TEST_F(ProducerStateTest, MarkersOfZombieCoordinatorsAndLateOnesAreFenced) {
   EXPECT_EQ(append(batch(1, 0, 1, 1, true)), ErrorCode::none);
   EXPECT_EQ(append(marker(1, 0, records::ControlRecordType::commit, 5), ProducerCheck::coordinator, 2),
             ErrorCode::invalid_producer_epoch);
-  EXPECT_EQ(append(marker(1, 1, records::ControlRecordType::commit, 5), ProducerCheck::coordinator, 2), ErrorCode::none);
+  EXPECT_EQ(append(marker(1, 1, records::ControlRecordType::commit, 5), ProducerCheck::coordinator, 2),
+            ErrorCode::none);
   EXPECT_EQ(append(marker(1, 1, records::ControlRecordType::commit, 5), ProducerCheck::coordinator, 2), ErrorCode::none)
       << "KAFKA-19999: the same marker again";
 }
@@ -159,8 +171,11 @@ TEST_F(ProducerStateTest, ASnapshotRemembersTheLastBatchAndTheOpenTransaction) {
   EXPECT_EQ(loaded.find(ProducerId(4))->transaction_start, Offset(5));
   EXPECT_EQ(loaded.first_unstable(), Offset(5));
   EXPECT_EQ(loaded.find(ProducerId(9))->last_sequence(), 4);
-  EXPECT_EQ(loaded.find_duplicate(ProducerAppend{.id = ProducerId(9), .epoch = ProducerEpoch(2), .base_sequence = 0,
-                                                 .last_sequence = 4})->first_offset(), Offset(0));
+  EXPECT_EQ(loaded
+                .find_duplicate(ProducerAppend{
+                    .id = ProducerId(9), .epoch = ProducerEpoch(2), .base_sequence = 0, .last_sequence = 4})
+                ->first_offset(),
+            Offset(0));
 }
 
 TEST(ProducerSnapshot, OfNobodyIsKafkasTenBytes) {
@@ -169,7 +184,8 @@ TEST(ProducerSnapshot, OfNobodyIsKafkasTenBytes) {
 
 TEST(ProducerSnapshot, EveryFlippedBitAndEveryCutIsSeen) {
   ProducerEntry entry{.id = ProducerId(1), .epoch = ProducerEpoch(0)};
-  entry.add(ProducerEpoch(0), {.last_offset = Offset(4), .timestamp = Timestamp(5), .last_sequence = 4, .offset_delta = 4});
+  entry.add(ProducerEpoch(0),
+            {.last_offset = Offset(4), .timestamp = Timestamp(5), .last_sequence = 4, .offset_delta = 4});
   const auto bytes = encode_producer_snapshot(std::span(&entry, 1));
   ASSERT_TRUE(decode_producer_snapshot(bytes));
   for (std::size_t i = 0; i < bytes.size() * 8; ++i) {

@@ -49,21 +49,25 @@ void check_invariants(LogWorld& world, const LogRef& log, bool index_files = tru
 
 // A life with all that changes files: appends of two producers, rolls, syncs, a truncation, deletions, a clean stop.
 struct Life {
-  std::vector<DiskState> images;               // before every operation
-  std::vector<std::size_t> acked_at;           // number of images when so many records were acknowledged
-  std::vector<std::size_t> synced_at;          // the same for those known to be on disk
+  std::vector<DiskState> images;       // before every operation
+  std::vector<std::size_t> acked_at;   // number of images when so many records were acknowledged
+  std::vector<std::size_t> synced_at;  // the same for those known to be on disk
 };
 
 Life live(const LogSettings& settings) {
   LogWorld world(settings);
   Life life;
-  world.disk.before = [&](std::string_view, const std::string&) { life.images.push_back(world.disk.state.after_crash(false)); };
+  world.disk.before = [&](std::string_view, const std::string&) {
+    life.images.push_back(world.disk.state.after_crash(false));
+  };
   // after_crash(false) loses what was synced; both are kept.
   std::vector<DiskState> synced;
   world.disk.before = [&](std::string_view, const std::string&) {
     DiskState image;
-    for (const auto& [name, node] : world.disk.state.names) image.names[name] = std::make_shared<DiskState::Node>(*node);
-    for (const auto& [name, node] : world.disk.state.synced_names) image.synced_names[name] = std::make_shared<DiskState::Node>(*node);
+    for (const auto& [name, node] : world.disk.state.names)
+      image.names[name] = std::make_shared<DiskState::Node>(*node);
+    for (const auto& [name, node] : world.disk.state.synced_names)
+      image.synced_names[name] = std::make_shared<DiskState::Node>(*node);
     image.directories = world.disk.state.directories;
     image.synced_directories = world.disk.state.synced_directories;
     life.images.push_back(std::move(image));
@@ -73,7 +77,8 @@ Life live(const LogSettings& settings) {
     world.produced(log, {.producer = ProducerId(i % 2), .sequence = i / 2});
     life.acked_at.push_back(life.images.size());
     if (i % 3 == 0) EXPECT_TRUE(world.run(log->synced(world.first, log->log_end())));
-    while (life.synced_at.size() < static_cast<std::size_t>(log->recovery_point().value)) life.synced_at.push_back(life.images.size());
+    while (life.synced_at.size() < static_cast<std::size_t>(log->recovery_point().value))
+      life.synced_at.push_back(life.images.size());
     log->update_high_watermark(log->log_end());
   }
   world.settle();
@@ -101,10 +106,12 @@ TEST(Recovery, AfterAKillBeforeAnyOperationEveryAcknowledgedRecordIsThere) {
     const auto next = log->log_end().value;
     const auto producer = ProducerId(next % 2);
     if (next >= 2 && next < 14) {
-      const auto duplicate = world.produce(log, {.producer = ProducerId((next - 1) % 2), .sequence = static_cast<std::int32_t>((next - 1) / 2)});
+      const auto duplicate = world.produce(
+          log, {.producer = ProducerId((next - 1) % 2), .sequence = static_cast<std::int32_t>((next - 1) / 2)});
       ASSERT_TRUE(duplicate) << duplicate.error().message;
       ASSERT_TRUE(duplicate->duplicate);
-      ASSERT_EQ(world.produced(log, {.producer = producer, .sequence = static_cast<std::int32_t>(next / 2)}), Offset(next));
+      ASSERT_EQ(world.produced(log, {.producer = producer, .sequence = static_cast<std::int32_t>(next / 2)}),
+                Offset(next));
     } else {
       world.produced(log);
     }
@@ -139,7 +146,9 @@ TEST(Recovery, ACrashDuringRecoveryIsRecoveredFrom) {  // KAFKA-10471
   std::vector<DiskState> images;
   {
     LogWorld world(settings, killed.after_crash(false));
-    world.disk.before = [&](std::string_view, const std::string&) { images.push_back(world.disk.state.after_crash(false)); };
+    world.disk.before = [&](std::string_view, const std::string&) {
+      images.push_back(world.disk.state.after_crash(false));
+    };
     EXPECT_EQ(world.open(false)->log_end(), Offset(10));
     world.settle();
   }
@@ -154,7 +163,8 @@ TEST(Recovery, ACrashDuringRecoveryIsRecoveredFrom) {  // KAFKA-10471
   }
 }
 
-// --- the tail ---------------------------------------------------------------------------------------------------------------------
+// --- the tail
+// ---------------------------------------------------------------------------------------------------------------------
 
 class TornTail : public testing::Test {
  protected:
@@ -204,7 +214,8 @@ TEST_F(TornTail, FollowedByGarbage) {
   CountedRandom random;
   for (int i = 0; i < 200; ++i) {
     auto garbage = whole_;
-    for (std::uint64_t bytes = random.next() % 300 + 1; bytes > 0; --bytes) garbage.push_back(static_cast<std::byte>(random.next() >> 56));
+    for (std::uint64_t bytes = random.next() % 300 + 1; bytes > 0; --bytes)
+      garbage.push_back(static_cast<std::byte>(random.next() >> 56));
     ASSERT_EQ(end_with(std::move(garbage)), Offset(5));
   }
 }
@@ -246,7 +257,8 @@ TEST(Recovery, SegmentsBelowTheRecoveryPointAreNotRead) {  // KAFKA-7283
   EXPECT_TRUE(restarted.lines.has("Recovering unflushed segment 6."));
 }
 
-// --- files that are missing or wrong ------------------------------------------------------------------------------------------------
+// --- files that are missing or wrong
+// ------------------------------------------------------------------------------------------------
 
 struct Damage {
   const char* name;
@@ -260,7 +272,8 @@ TEST(Recovery, DerivedFilesThatAreMissingOrWrongAreMadeAnewAndNothingIsRefused) 
   {
     LogWorld world(settings);
     const auto log = world.open_leading(LeaderEpoch(3));
-    for (int i = 0; i < 50; ++i) world.produced(log, {.timestamp = Timestamp(1000 + i * 10), .producer = ProducerId(1), .sequence = i});
+    for (int i = 0; i < 50; ++i)
+      world.produced(log, {.timestamp = Timestamp(1000 + i * 10), .producer = ProducerId(1), .sequence = i});
     expected = world.offsets_from(log, Offset(0));
     ASSERT_TRUE(world.run(log->close(world.first, true)));
     stopped = world.disk.state.after_crash(false);
@@ -268,12 +281,16 @@ TEST(Recovery, DerivedFilesThatAreMissingOrWrongAreMadeAnewAndNothingIsRefused) 
   const Damage damages[] = {
       {"missing", {}},
       {"empty", [](ByteVector& bytes) { bytes.clear(); }},
-      {"cut in an entry", [](ByteVector& bytes) { bytes.resize(bytes.size() - std::min<std::size_t>(bytes.size(), 3)); }},
+      {"cut in an entry",
+       [](ByteVector& bytes) { bytes.resize(bytes.size() - std::min<std::size_t>(bytes.size(), 3)); }},
       {"cut at an entry", [](ByteVector& bytes) { bytes.resize(bytes.size() / 48 * 24); }},
       {"zeros", [](ByteVector& bytes) { std::ranges::fill(bytes, std::byte{0}); }},
       {"ones", [](ByteVector& bytes) { std::ranges::fill(bytes, std::byte{0xff}); }},
       {"zeros behind", [](ByteVector& bytes) { bytes.resize(bytes.size() + 240); }},
-      {"a flipped bit", [](ByteVector& bytes) { if (!bytes.empty()) bytes[bytes.size() / 2] ^= std::byte{4}; }},
+      {"a flipped bit",
+       [](ByteVector& bytes) {
+         if (!bytes.empty()) bytes[bytes.size() / 2] ^= std::byte{4};
+       }},
       {"reversed", [](ByteVector& bytes) { std::ranges::reverse(bytes); }},
   };
   for (const auto& [path, node] : stopped.names) {
@@ -328,7 +345,8 @@ TEST(Recovery, ACleanlyStoppedLogIsNotScanned) {
   EXPECT_TRUE(world.disk.calls.empty());
 }
 
-// --- leftovers --------------------------------------------------------------------------------------------------------------------
+// --- leftovers
+// --------------------------------------------------------------------------------------------------------------------
 
 class Leftovers : public LogWorld, public testing::Test {
  protected:
@@ -405,14 +423,17 @@ TEST(Recovery, ASegmentWhoseOffsetsOverflowIsSplit) {  // KAFKA-5413, KAFKA-6264
   std::vector<DiskState> images;
   {
     LogWorld restarted({}, image.after_crash(false));
-    restarted.disk.before = [&](std::string_view, const std::string&) { images.push_back(restarted.disk.state.after_crash(false)); };
+    restarted.disk.before = [&](std::string_view, const std::string&) {
+      images.push_back(restarted.disk.state.after_crash(false));
+    };
     const auto again = restarted.open(false);
     EXPECT_EQ(again->segment_count(), 2u);
     EXPECT_EQ(restarted.offsets_from(again, Offset(0)), (std::vector<std::int64_t>{0, far.value, far.value + 3}));
   }
   for (auto& crashed : images) {
     LogWorld again({}, std::move(crashed));
-    EXPECT_EQ(again.offsets_from(again.open(false), Offset(0)), (std::vector<std::int64_t>{0, far.value, far.value + 3}));
+    EXPECT_EQ(again.offsets_from(again.open(false), Offset(0)),
+              (std::vector<std::int64_t>{0, far.value, far.value + 3}));
   }
 }
 
@@ -421,8 +442,12 @@ TEST(Recovery, AnotherTopicsDirectoryIsRefused) {
   const auto id = Uuid{1, 5};
   ASSERT_TRUE(world.open()->assign_topic_id(id));
   EXPECT_EQ(world.open()->topic_id(), id);
-  EXPECT_THROW(Log::open(*world.directory, {.name = {"orders", PartitionIndex(0)}, .directory_name = "orders-0",
-                                            .settings = std::make_shared<LogSettings>(), .topic_id = Uuid{1, 6}, .high_watermark = {}, .on_upkeep = {}}),
+  EXPECT_THROW(Log::open(*world.directory, {.name = {"orders", PartitionIndex(0)},
+                                            .directory_name = "orders-0",
+                                            .settings = std::make_shared<LogSettings>(),
+                                            .topic_id = Uuid{1, 6},
+                                            .high_watermark = {},
+                                            .on_upkeep = {}}),
                std::runtime_error);
   EXPECT_EQ(world.open()->assign_topic_id(Uuid{1, 6}).error().code, ErrorCode::inconsistent_topic_id);
 }
@@ -431,9 +456,13 @@ TEST(Recovery, AHighWatermarkOutsideOfTheLogIsClamped) {  // KAFKA-3978
   LogWorld world;
   world.produced(world.open_leading(), {.count = 4});
   const auto open_with = [&](Offset high_watermark) {
-    return Log::open(*world.directory, {.name = {"orders", PartitionIndex(0)}, .directory_name = "orders-0",
-                                        .settings = std::make_shared<LogSettings>(), .topic_id = {}, .clean = false,
-                                        .high_watermark = high_watermark, .on_upkeep = {}});
+    return Log::open(*world.directory, {.name = {"orders", PartitionIndex(0)},
+                                        .directory_name = "orders-0",
+                                        .settings = std::make_shared<LogSettings>(),
+                                        .topic_id = {},
+                                        .clean = false,
+                                        .high_watermark = high_watermark,
+                                        .on_upkeep = {}});
   };
   EXPECT_EQ(open_with(Offset(3))->high_watermark(), Offset(3));
   EXPECT_EQ(open_with(Offset(30))->high_watermark(), Offset(4));
@@ -452,7 +481,8 @@ TEST(Recovery, ReadersGetAnErrorForABrokenBatchAndNoJump) {  // KAFKA-5211, KAFK
   EXPECT_EQ(again->log_end(), Offset(0));
 }
 
-// --- retention --------------------------------------------------------------------------------------------------------------------
+// --- retention
+// --------------------------------------------------------------------------------------------------------------------
 
 TEST(Retention, TakesWhatIsTooOldWhenItsTimeHasCome) {
   LogWorld world({.segment_bytes = 200, .retention_ms = 10000ms});
@@ -468,7 +498,8 @@ TEST(Retention, TakesWhatIsTooOldWhenItsTimeHasCome) {
   EXPECT_TRUE(world.files().contains("00000000000000000000.log.deleted"));
   EXPECT_EQ(world.read(log, Offset(3)).error().code, ErrorCode::offset_out_of_range);
   EXPECT_EQ(world.produced(log), Offset(6));
-  EXPECT_TRUE(world.lines.has("due to log retention time 10000ms breach based on the largest record timestamp in the segment"));
+  EXPECT_TRUE(
+      world.lines.has("due to log retention time 10000ms breach based on the largest record timestamp in the segment"));
   world.clock.pass(60001ms);
   EXPECT_LE(log->due(), world.clock.mono);
   world.run(log->upkeep(world.first));
@@ -495,7 +526,8 @@ TEST(Retention, NeverReachesTheHighWatermark) {  // KAFKA-5634
 }
 
 TEST(Retention, OfCompactedTopicsTakesOnlyWhatLiesBelowTheStart) {
-  LogWorld world({.segment_bytes = 200, .retention_bytes = 0, .retention_ms = 0ms, .delete_old = false, .compact = true});
+  LogWorld world(
+      {.segment_bytes = 200, .retention_bytes = 0, .retention_ms = 0ms, .delete_old = false, .compact = true});
   const auto log = world.open_leading();
   for (int i = 0; i < 8; ++i) world.produced(log);
   log->update_high_watermark(Offset(8));

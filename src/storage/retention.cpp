@@ -1,5 +1,5 @@
-// What may be forgotten: segments below the log's start, too much, too old; never anything at or above the high watermark
-// (KAFKA-5634). And the rest of a log's upkeep.
+// What may be forgotten: segments below the log's start, too much, too old; never anything at or above the high
+// watermark (KAFKA-5634). And the rest of a log's upkeep.
 #include <algorithm>
 
 #include "base/ensure.h"
@@ -14,10 +14,14 @@ namespace {
 
 std::string_view reason_text(LogStartReason reason) {
   switch (reason) {
-    case LogStartReason::leader_offset_incremented: return "leader offset increment";
-    case LogStartReason::segment_deletion: return "segment deletion";
-    case LogStartReason::client_record_deletion: return "client delete records request";
-    case LogStartReason::snapshot_generated: return "snapshot generated";
+    case LogStartReason::leader_offset_incremented:
+      return "leader offset increment";
+    case LogStartReason::segment_deletion:
+      return "segment deletion";
+    case LogStartReason::client_record_deletion:
+      return "client delete records request";
+    case LogStartReason::snapshot_generated:
+      return "snapshot generated";
   }
   return {};
 }
@@ -45,9 +49,11 @@ runtime::Task<Result<bool>> Log::advance_log_start(Reactor& reactor, Offset to, 
   if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
   const auto high_watermark = offsets().high_watermark;
   if (to > high_watermark) {
-    co_return fail(ErrorCode::offset_out_of_range,
-                   fmt::format("Cannot increment the log start offset to {} of partition {} since it is larger than the high watermark {}",
-                               to, name_.to_string(), high_watermark));
+    co_return fail(
+        ErrorCode::offset_out_of_range,
+        fmt::format(
+            "Cannot increment the log start offset to {} of partition {} since it is larger than the high watermark {}",
+            to, name_.to_string(), high_watermark));
   }
   if (to <= state.log_start) co_return false;
   state.advance_log_start_now(to, reason);
@@ -55,10 +61,12 @@ runtime::Task<Result<bool>> Log::advance_log_start(Reactor& reactor, Offset to, 
   co_return true;
 }
 
-// --- retention ----------------------------------------------------------------------------------------------------------------
+// --- retention
+// ----------------------------------------------------------------------------------------------------------------
 
 // Takes segments from the oldest on as long as `deletable` says so; gives how many.
-std::size_t Log::State::delete_while(const Deletable& deletable, const std::function<void(std::span<const SegmentRef>)>& say) {
+std::size_t Log::State::delete_while(const Deletable& deletable,
+                                     const std::function<void(std::span<const SegmentRef>)>& say) {
   Offset safe;
   {
     const ShortLock::Guard guard(lock);
@@ -125,8 +133,9 @@ std::size_t Log::State::delete_old_now() {
           auto left = size;
           for (const auto& segment : chosen) {
             left -= static_cast<std::int64_t>(segment->size);
-            log_lines.info("Deleting segment {} due to log retention size {} breach. Log size after deletion will be {}.",
-                           segment->to_string(), current->retention_bytes, left);
+            log_lines.info(
+                "Deleting segment {} due to log retention size {} breach. Log size after deletion will be {}.",
+                segment->to_string(), current->retention_bytes, left);
           }
         });
   }
@@ -138,14 +147,15 @@ std::size_t Log::State::delete_old_now() {
           // Without a timestamp (magic 0) the time counts since the segment was made or found.
           const auto largest = largest_of(segment).timestamp;
           const auto newest = largest.value >= 0 ? largest : segment->created;
-          if (newest > now) log_lines.warn("{} contains future timestamp(s), making it ineligible to be deleted", segment->to_string());
+          if (newest > now)
+            log_lines.warn("{} contains future timestamp(s), making it ineligible to be deleted", segment->to_string());
           return now - newest > current->retention_ms.count();
         },
         [&](std::span<const SegmentRef> chosen) {
           for (const auto& segment : chosen) {
             const bool timed = segment->largest && segment->largest->timestamp.value >= 0;
-            log_lines.info("Deleting segment {} due to log retention time {}ms breach based on the {}", segment->to_string(),
-                           current->retention_ms.count(),
+            log_lines.info("Deleting segment {} due to log retention time {}ms breach based on the {}",
+                           segment->to_string(), current->retention_ms.count(),
                            timed ? "largest record timestamp in the segment" : "last modified time of the segment");
           }
         });
@@ -175,7 +185,8 @@ runtime::Task<std::size_t> Log::delete_old_segments(Reactor& reactor) {
   }
 }
 
-// --- upkeep -------------------------------------------------------------------------------------------------------------------
+// --- upkeep
+// -------------------------------------------------------------------------------------------------------------------
 
 runtime::MonoTime Log::due() const {
   const ShortLock::Guard guard(state_->lock);
@@ -204,7 +215,8 @@ void Log::State::remove_retired_files(runtime::MonoTime now) {
       Segment::remove_files(disk, directory_path, base, suffix::deleted);
     }
     for (const auto offset : deletion.snapshots) {
-      disk.remove_file(fmt::format("{}/{}{}", directory_path, segment_file_name(offset, suffix::snapshot), suffix::deleted));
+      disk.remove_file(
+          fmt::format("{}/{}{}", directory_path, segment_file_name(offset, suffix::snapshot), suffix::deleted));
     }
   }
 }

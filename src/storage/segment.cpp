@@ -5,16 +5,24 @@ namespace klamm::storage {
 using runtime::FileRef;
 using runtime::OpenMode;
 
-// --- files ------------------------------------------------------------------------------------------------------------
+// --- files
+// ------------------------------------------------------------------------------------------------------------
 
 const FileRef& Segment::open(FileRef& file, std::string_view file_suffix, OpenMode mode) {
-  if (!file) file = files_->disk.open(files_->path(segment_file_name(base, file_suffix) + std::string(name_suffix_)), mode);
+  if (!file)
+    file = files_->disk.open(files_->path(segment_file_name(base, file_suffix) + std::string(name_suffix_)), mode);
   return file;
 }
 
-const FileRef& Segment::log_file() { return open(log_, suffix::log, OpenMode::create); }
-const FileRef& Segment::index_file() { return open(index_, suffix::index, OpenMode::create); }
-const FileRef& Segment::time_index_file() { return open(time_index_, suffix::time_index, OpenMode::create); }
+const FileRef& Segment::log_file() {
+  return open(log_, suffix::log, OpenMode::create);
+}
+const FileRef& Segment::index_file() {
+  return open(index_, suffix::index, OpenMode::create);
+}
+const FileRef& Segment::time_index_file() {
+  return open(time_index_, suffix::time_index, OpenMode::create);
+}
 const FileRef& Segment::transaction_index_file() {
   return open(transaction_index_, suffix::transaction_index, OpenMode::create);
 }
@@ -67,13 +75,15 @@ void Segment::rename_to_deleted() {
   name_suffix_ = suffix::deleted;
 }
 
-void Segment::remove_files(runtime::Disk& disk, const std::string& directory, Offset base, std::string_view name_suffix) {
+void Segment::remove_files(runtime::Disk& disk, const std::string& directory, Offset base,
+                           std::string_view name_suffix) {
   for (const auto file_suffix : {suffix::index, suffix::time_index, suffix::transaction_index, suffix::log}) {
     disk.remove_file(directory + "/" + segment_file_name(base, file_suffix) + std::string(name_suffix));
   }
 }
 
-// --- the active segment -----------------------------------------------------------------------------------------------
+// --- the active segment
+// -----------------------------------------------------------------------------------------------
 
 void Segment::add_time_entry() {
   // Timestamps need not grow, the index does: an entry says "up to this offset none is larger".
@@ -87,7 +97,8 @@ void Segment::note(const BatchAt& batch, std::uint32_t index_interval_bytes) {
   if (batch.max_timestamp > largest->timestamp) largest = {batch.max_timestamp, batch.last};
   if (!first_timestamp && batch.position == 0) first_timestamp = batch.max_timestamp;
   if (bytes_since_index_entry > index_interval_bytes) {
-    offset_index.append({.last = relative(batch.last), .position = static_cast<std::uint32_t>(batch.position),
+    offset_index.append({.last = relative(batch.last),
+                         .position = static_cast<std::uint32_t>(batch.position),
                          .first = relative(batch.first)});
     add_time_entry();
     bytes_since_index_entry = 0;
@@ -112,7 +123,8 @@ bool Segment::should_roll(const LogSettings& settings, std::uint64_t staged_size
   return limit != LogSettings::endless && waited > (limit - roll_jitter).count();
 }
 
-// --- blocking work under the turn -------------------------------------------------------------------------------------
+// --- blocking work under the turn
+// -------------------------------------------------------------------------------------
 
 namespace {
 
@@ -151,7 +163,8 @@ Segment::Cut Segment::plan_cut(Offset offset) {
   } else if (!located) {
     // The headers cannot be walked up to the offset: nothing from the damage on is kept.
     HeaderWalk walk(*log_file(), 0, size);
-    for (auto batch = walk.next(); batch && *batch && (*batch)->last < offset; batch = walk.next()) plan.size = (*batch)->end();
+    for (auto batch = walk.next(); batch && *batch && (*batch)->last < offset; batch = walk.next())
+      plan.size = (*batch)->end();
     plan.size = std::min(plan.size, walk.position());
   }
   plan.offset_entries = offset_index.count_while(index_file().get(), [&](const OffsetEntry& entry) {
@@ -249,7 +262,8 @@ void Segment::append_aborted(const AbortedEntry& entry) {
   file->write_at(file->size() / AbortedEntry::bytes * AbortedEntry::bytes, Bytes(bytes));
 }
 
-// --- look-ups ---------------------------------------------------------------------------------------------------------
+// --- look-ups
+// ---------------------------------------------------------------------------------------------------------
 
 SegmentView Segment::view(Offset target) {
   SegmentView view{.base = base, .size = size, .log = log_file(), .index = {}};
@@ -302,8 +316,8 @@ Result<SegmentView::Found> SegmentView::locate(Offset target) const {
 }
 
 std::string Segment::to_string() const {
-  return fmt::format("LogSegment(baseOffset={}, size={}, lastModifiedTime={}, largestRecordTimestamp={})", base, size, created,
-                     largest ? largest->timestamp : no_timestamp);
+  return fmt::format("LogSegment(baseOffset={}, size={}, lastModifiedTime={}, largestRecordTimestamp={})", base, size,
+                     created, largest ? largest->timestamp : no_timestamp);
 }
 
 }  // namespace klamm::storage

@@ -1,7 +1,7 @@
-// One stretch of a log: <base>.log with its indexes. Fields are written by the holder of the log's writer's turn, under the
-// log's lock where readers see them; readers copy what they need under the lock (SegmentView) and look into the files
-// without it: what lies below the published size does not change until a truncation.
-// Source of behaviour: org.apache.kafka.storage.internals.log.LogSegment.
+// One stretch of a log: <base>.log with its indexes. Fields are written by the holder of the log's writer's turn, under
+// the log's lock where readers see them; readers copy what they need under the lock (SegmentView) and look into the
+// files without it: what lies below the published size does not change until a truncation. Source of behaviour:
+// org.apache.kafka.storage.internals.log.LogSegment.
 #pragma once
 
 #include <limits>
@@ -41,13 +41,13 @@ struct SegmentView {
   Offset base;
   std::uint64_t size = 0;
   runtime::FileRef log;
-  runtime::FileRef index;                // only when entries must be looked up in the file
+  runtime::FileRef index;  // only when entries must be looked up in the file
   std::size_t stored_entries = 0;
-  std::uint64_t floor_position = 0;      // a batch not above the target begins here, when the index file is not needed
+  std::uint64_t floor_position = 0;  // a batch not above the target begins here, when the index file is not needed
 
   struct Found {
-    std::optional<BatchAt> batch;        // nothing: the target lies behind the last batch
-    bool index_is_wrong = false;         // it was found nevertheless, by a walk from the beginning
+    std::optional<BatchAt> batch;  // nothing: the target lies behind the last batch
+    bool index_is_wrong = false;   // it was found nevertheless, by a walk from the beginning
   };
   // The batch that holds `target`, or the next one. Blocks where the files are not in memory.
   Result<Found> locate(Offset target) const;
@@ -55,29 +55,31 @@ struct SegmentView {
 
 class Segment {
  public:
-  Segment(const LogFiles& files, Offset base_offset, Timestamp now) : base(base_offset), index_memory(files.index_entries), created(now), files_(&files) {}
+  Segment(const LogFiles& files, Offset base_offset, Timestamp now)
+      : base(base_offset), index_memory(files.index_entries), created(now), files_(&files) {}
 
   const Offset base;
-  std::uint64_t size = 0;                // bytes published to readers
+  std::uint64_t size = 0;  // bytes published to readers
 
   OffsetIndex offset_index;
   TimeIndex time_index;
   IndexMemory index_memory;
-  bool indexes_open = false;             // their files were measured
-  bool indexes_wrong = false;            // not to be used; to be rebuilt
-  bool indexes_unsynced = false;         // entries went to the files since the last sync of them
+  bool indexes_open = false;      // their files were measured
+  bool indexes_wrong = false;     // not to be used; to be rebuilt
+  bool indexes_unsynced = false;  // entries went to the files since the last sync of them
   bool has_transaction_index = false;
 
   std::optional<LargestTimestamp> largest;  // unknown until looked for in a segment that was found on disk
   TimeEntry last_time_entry;
-  std::optional<Timestamp> first_timestamp; // of the first batch, which starts the clock of segment.ms
+  std::optional<Timestamp> first_timestamp;  // of the first batch, which starts the clock of segment.ms
   Timestamp created;
   LogSettings::Milliseconds roll_jitter{0};
   std::uint32_t bytes_since_index_entry = 0;
-  std::uint64_t reserved_end = 0;        // blocks are reserved up to here
-  std::uint64_t written_back = 0;        // the kernel was told to write out what lies below
+  std::uint64_t reserved_end = 0;  // blocks are reserved up to here
+  std::uint64_t written_back = 0;  // the kernel was told to write out what lies below
 
-  // --- files (under the lock: they open on demand) -----------------------------------------------------------------------
+  // --- files (under the lock: they open on demand)
+  // -----------------------------------------------------------------------
   const runtime::FileRef& log_file();
   const runtime::FileRef& index_file();
   const runtime::FileRef& time_index_file();
@@ -92,22 +94,23 @@ class Segment {
   void close_index_files();
   SegmentView view(Offset target);
 
-  // --- offsets ----------------------------------------------------------------------------------------------------------
-  bool fits(Offset offset) const {
-    return offset >= base && offset - base <= std::numeric_limits<std::int32_t>::max();
-  }
+  // --- offsets
+  // ----------------------------------------------------------------------------------------------------------
+  bool fits(Offset offset) const { return offset >= base && offset - base <= std::numeric_limits<std::int32_t>::max(); }
   std::uint32_t relative(Offset offset) const { return static_cast<std::uint32_t>(offset - base); }
 
-  // --- the active segment -------------------------------------------------------------------------------------------------
-  // Takes a batch that was written at the end into size, indexes and timestamps.
+  // --- the active segment
+  // ------------------------------------------------------------------------------------------------- Takes a batch
+  // that was written at the end into size, indexes and timestamps.
   void note(const BatchAt& batch, std::uint32_t index_interval_bytes);
   bool index_page_is_full() const { return offset_index.page_is_full() || time_index.page_is_full(); }
   // Whether a batch with these numbers belongs into a new segment. `with_size`, `with_entries`: what is staged beside.
-  bool should_roll(const LogSettings& settings, std::uint64_t staged_size, std::size_t staged_entries, std::uint64_t bytes,
-                   Offset last_offset, Timestamp max_timestamp, Timestamp now) const;
+  bool should_roll(const LogSettings& settings, std::uint64_t staged_size, std::size_t staged_entries,
+                   std::uint64_t bytes, Offset last_offset, Timestamp max_timestamp, Timestamp now) const;
   void add_time_entry();
 
-  // --- under the turn, after open_files(); these block -------------------------------------------------------------------
+  // --- under the turn, after open_files(); these block
+  // -------------------------------------------------------------------
   void save_indexes();
   // Gives reserved blocks back to the file system.
   void trim();
@@ -116,7 +119,8 @@ class Segment {
   void append_aborted(const AbortedEntry& entry);
   // Adds ".deleted" to the names; the files go with remove_files.
   void rename_to_deleted();
-  static void remove_files(runtime::Disk& disk, const std::string& directory, Offset base, std::string_view name_suffix);
+  static void remove_files(runtime::Disk& disk, const std::string& directory, Offset base,
+                           std::string_view name_suffix);
 
   // Truncation in three steps: what is to be kept, found in the files; the fields, under the lock; the files.
   struct Cut {

@@ -18,7 +18,9 @@ constexpr std::size_t legacy_timestamp = 18;
 
 // `header`: what there is of it, at least the prefix.
 BatchAt batch_of(const EntryPrefix& prefix, Bytes header, std::uint64_t position) {
-  BatchAt batch{.first = prefix.offset, .last = prefix.offset, .position = position,
+  BatchAt batch{.first = prefix.offset,
+                .last = prefix.offset,
+                .position = position,
                 .size = static_cast<std::uint64_t>(prefix.size_bytes)};
   if (prefix.magic >= 2) {
     const BatchHeader fields(header.data());
@@ -58,8 +60,9 @@ Result<std::optional<BatchAt>> HeaderWalk::next() {
   if (static_cast<std::uint64_t>(prefix->size_bytes) > end_ - position_) return std::optional<BatchAt>();
   const auto wanted = header_bytes_of(prefix->magic);
   if (static_cast<std::uint64_t>(prefix->size_bytes) < wanted) {
-    return fail(ErrorCode::corrupt_message, fmt::format("Record batch of {} bytes at {} in {} has no room for its header",
-                                                        prefix->size_bytes, position_, file_.path()));
+    return fail(ErrorCode::corrupt_message,
+                fmt::format("Record batch of {} bytes at {} in {} has no room for its header", prefix->size_bytes,
+                            position_, file_.path()));
   }
   if (header.size() < wanted) header = peek(wanted);
   if (header.size() < wanted) return std::optional<BatchAt>();
@@ -101,10 +104,14 @@ Result<std::optional<ProducerAppend>> producer_append_of(const records::RecordBa
   return std::optional(append);
 }
 
-// --- SegmentScan ------------------------------------------------------------------------------------------------------
+// --- SegmentScan
+// ------------------------------------------------------------------------------------------------------
 
 SegmentScan::SegmentScan(runtime::File& file, std::uint64_t from, std::uint64_t end)
-    : file_(file), position_(from), end_(end), buffer_(std::min<std::uint64_t>(scan_buffer_bytes, end - std::min(from, end))) {}
+    : file_(file),
+      position_(from),
+      end_(end),
+      buffer_(std::min<std::uint64_t>(scan_buffer_bytes, end - std::min(from, end))) {}
 
 SegmentScan::Step SegmentScan::corrupt(std::string why) {
   why_ = std::move(why);

@@ -14,7 +14,7 @@
 namespace klamm::storage {
 
 struct BatchAt {
-  Offset first;                          // base offset; of messages of magic 0 and 1 the last one
+  Offset first;  // base offset; of messages of magic 0 and 1 the last one
   Offset last;
   Timestamp max_timestamp = no_timestamp;
   LeaderEpoch epoch = no_leader_epoch;

@@ -17,8 +17,8 @@ TEST(OffsetCheckpoint, IsWrittenAndReadBack) {
 }
 
 TEST(OffsetCheckpoint, GarbageIsToldApartFromNothing) {  // KAFKA-1758
-  for (const std::string text : {"x", "0\nx\n", "0\n-1\n", "0\n1\na 0\n", "0\n1\na b 5\n", "0\n1\na 0 5 6\n", "0\n2\na 0 5\n",
-                                 "0\n1\na 99999999999 5\n", "0\n1\na 0 5\nb 0 5\n"}) {
+  for (const std::string text : {"x", "0\nx\n", "0\n-1\n", "0\n1\na 0\n", "0\n1\na b 5\n", "0\n1\na 0 5 6\n",
+                                 "0\n2\na 0 5\n", "0\n1\na 99999999999 5\n", "0\n1\na 0 5\nb 0 5\n"}) {
     EXPECT_FALSE(parse_offset_checkpoint(text, "f")) << text;
   }
   EXPECT_FALSE(parse_offset_checkpoint(std::string(100, '\0'), "f"));
@@ -41,15 +41,18 @@ TEST(MetaPropertiesFile, IsWhatKafkasFormatterWrites) {
   const auto id = *Uuid::parse("vgbAAAAAQACAAAAAAAAAAA");
   const MetaProperties properties{.version = 1, .cluster_id = "not-a-uuid", .node_id = BrokerId(1), .directory_id = id};
   const std::string text =
-      "#\n#Mon Nov 23 05:45:16 UTC 2026\nnode.id=1\ndirectory.id=vgbAAAAAQACAAAAAAAAAAA\nversion=1\ncluster.id=not-a-uuid\n";
+      "#\n#Mon Nov 23 05:45:16 UTC "
+      "2026\nnode.id=1\ndirectory.id=vgbAAAAAQACAAAAAAAAAAA\nversion=1\ncluster.id=not-a-uuid\n";
   EXPECT_EQ(text.size(), 110u);  // as in Kafka 4.3.1's directory
   EXPECT_EQ(meta_properties_text(properties, Timestamp(1795412716000)), text);
   EXPECT_EQ(*parse_meta_properties(text), properties);
 }
 
 TEST(MetaPropertiesFile, OfTheZooKeeperEraIsRead) {
-  const auto properties = parse_meta_properties("#\n#Thu Jan 01 00:00:00 UTC 2015\nversion=0\nbroker.id=3\ncluster.id=ab\\:c\n");
-  EXPECT_EQ(*properties, (MetaProperties{.version = 0, .cluster_id = "ab:c", .node_id = BrokerId(3), .directory_id = {}}));
+  const auto properties =
+      parse_meta_properties("#\n#Thu Jan 01 00:00:00 UTC 2015\nversion=0\nbroker.id=3\ncluster.id=ab\\:c\n");
+  EXPECT_EQ(*properties,
+            (MetaProperties{.version = 0, .cluster_id = "ab:c", .node_id = BrokerId(3), .directory_id = {}}));
   EXPECT_EQ(parse_meta_properties("")->version, 0);
 }
 
@@ -68,8 +71,9 @@ TEST(MetaPropertiesFile, RefusesInKafkasWords) {
 TEST(JavaProperties, EscapesCommentsAndContinuedLines) {
   const auto read = parse_java_properties(
       "# c\n! c\n\n  a = b c \nk\\=1:v\nlong one\\\n   two\nempty\nu=\\u00e4\\t\nwin=1\r\nodd=x\\\\\nlast=\\");
-  const std::map<std::string, std::string> expected{{"a", "b c "}, {"k=1", "v"},     {"long", "onetwo"}, {"empty", ""},
-                                                    {"u", "\xc3\xa4\t"}, {"win", "1"}, {"odd", "x\\"},   {"last", ""}};
+  const std::map<std::string, std::string> expected{{"a", "b c "},  {"k=1", "v"},        {"long", "onetwo"},
+                                                    {"empty", ""},  {"u", "\xc3\xa4\t"}, {"win", "1"},
+                                                    {"odd", "x\\"}, {"last", ""}};
   EXPECT_EQ(read, expected);
 }
 

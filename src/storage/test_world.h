@@ -1,5 +1,5 @@
-// What the stories of this room run in: a disk in memory that can be looked at as a crash would leave it before any of its
-// operations, reactors that run step by step, a clock that is set.
+// What the stories of this room run in: a disk in memory that can be looked at as a crash would leave it before any of
+// its operations, reactors that run step by step, a clock that is set.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -55,7 +55,7 @@ class MemoryDisk final : public runtime::Disk {
   DiskState state;
   bool all_resident = true;
   std::uint64_t free = std::uint64_t{1} << 40;
-  std::map<std::string, std::size_t> calls;          // "write_at" -> how often
+  std::map<std::string, std::size_t> calls;  // "write_at" -> how often
   // Called before each operation that changes something.
   std::function<void(std::string_view operation, const std::string& path)> before;
 
@@ -65,14 +65,17 @@ class MemoryDisk final : public runtime::Disk {
       if (mode == runtime::OpenMode::create_new) throw runtime::DiskError(EEXIST, "open", path);
       return std::make_shared<MemoryFile>(*this, path, found->second);
     }
-    if (mode == runtime::OpenMode::read || mode == runtime::OpenMode::write) throw runtime::DiskError(ENOENT, "open", path);
+    if (mode == runtime::OpenMode::read || mode == runtime::OpenMode::write)
+      throw runtime::DiskError(ENOENT, "open", path);
     if (!state.directories.contains(parent(path))) throw runtime::DiskError(ENOENT, "open", path);
     change("create", path);
     auto node = std::make_shared<DiskState::Node>();
     state.names[path] = node;
     return std::make_shared<MemoryFile>(*this, path, node);
   }
-  bool exists(const std::string& path) override { return state.names.contains(path) || state.directories.contains(path); }
+  bool exists(const std::string& path) override {
+    return state.names.contains(path) || state.directories.contains(path);
+  }
   bool is_directory(const std::string& path) override { return state.directories.contains(path); }
   std::uint64_t file_size(const std::string& path) override { return node(path)->content.size(); }
   std::vector<runtime::DirectoryEntry> list(const std::string& directory) override {
@@ -98,7 +101,8 @@ class MemoryDisk final : public runtime::Disk {
     if (state.directories.contains(from)) {
       move_tree(state.names, from, to);
       std::set<std::string> moved;
-      for (const auto& name : state.directories) moved.insert(inside(name, from) ? to + name.substr(from.size()) : name);
+      for (const auto& name : state.directories)
+        moved.insert(inside(name, from) ? to + name.substr(from.size()) : name);
       state.directories = std::move(moved);
       return;
     }
@@ -129,7 +133,8 @@ class MemoryDisk final : public runtime::Disk {
       if (name != "/" && parent(name) == path) now.insert(name);
     }
     // What was below a directory whose name is gone is gone with it; what is below a new one came there by a rename.
-    std::erase_if(state.synced_directories, [&](const auto& name) { return name != "/" && parent(name) == path && !now.contains(name); });
+    std::erase_if(state.synced_directories,
+                  [&](const auto& name) { return name != "/" && parent(name) == path && !now.contains(name); });
     state.synced_directories.insert(now.begin(), now.end());
     if (path != "/") state.synced_directories.insert(path);
   }
@@ -161,7 +166,8 @@ class MemoryDisk final : public runtime::Disk {
 
   class MemoryFile final : public runtime::File {
    public:
-    MemoryFile(MemoryDisk& disk, std::string path, DiskState::NodeRef node) : disk_(disk), path_(std::move(path)), node_(std::move(node)) {}
+    MemoryFile(MemoryDisk& disk, std::string path, DiskState::NodeRef node)
+        : disk_(disk), path_(std::move(path)), node_(std::move(node)) {}
 
     const std::string& path() const override { return path_; }
     std::uint64_t size() override { return node_->content.size(); }
@@ -202,12 +208,15 @@ class MemoryDisk final : public runtime::Disk {
     DiskState::NodeRef node_;
   };
 
-  static std::string parent(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
+  static std::string parent(const std::string& path) {
+    return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+  }
   static std::string leaf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
   static bool inside(const std::string& name, const std::string& directory) {
     return name == directory || name.starts_with(directory + "/");
   }
-  static void move_tree(std::map<std::string, DiskState::NodeRef>& names, const std::string& from, const std::string& to) {
+  static void move_tree(std::map<std::string, DiskState::NodeRef>& names, const std::string& from,
+                        const std::string& to) {
     std::map<std::string, DiskState::NodeRef> moved;
     for (const auto& [name, node] : names) moved[inside(name, from) ? to + name.substr(from.size()) : name] = node;
     names = std::move(moved);
@@ -240,7 +249,8 @@ class SetClock final : public runtime::Clock {
 
 class StepReactor final : public runtime::Reactor {
  public:
-  StepReactor(unsigned number, SetClock& clock, StepReactor*& running) : number_(number), clock_(clock), running_(running) {}
+  StepReactor(unsigned number, SetClock& clock, StepReactor*& running)
+      : number_(number), clock_(clock), running_(running) {}
 
   unsigned index() const override { return number_; }
   runtime::MonoTime now() const override { return clock_.now(); }
@@ -312,8 +322,13 @@ class CountedRandom final : public runtime::Random {
 
 class NoNetwork final : public runtime::Network {
  public:
-  std::unique_ptr<runtime::Listener> listen(const runtime::SocketAddress&, const runtime::SocketOptions&) override { ENSURE(false); }
-  runtime::Task<runtime::SocketRef> connect(runtime::Reactor&, runtime::SocketAddress, runtime::SocketOptions, runtime::MonoTime) override { ENSURE(false); }
+  std::unique_ptr<runtime::Listener> listen(const runtime::SocketAddress&, const runtime::SocketOptions&) override {
+    ENSURE(false);
+  }
+  runtime::Task<runtime::SocketRef> connect(runtime::Reactor&, runtime::SocketAddress, runtime::SocketOptions,
+                                            runtime::MonoTime) override {
+    ENSURE(false);
+  }
   std::vector<std::string> resolve(const std::string&) override { ENSURE(false); }
   std::string canonical_host_name() override { ENSURE(false); }
 };
@@ -383,7 +398,7 @@ class World {
 struct Produce {
   int count = 1;
   std::size_t value_bytes = 20;
-  Timestamp timestamp = no_timestamp;      // of the first; the others follow by a millisecond
+  Timestamp timestamp = no_timestamp;  // of the first; the others follow by a millisecond
   ProducerId producer = no_producer_id;
   ProducerEpoch producer_epoch{0};
   std::int32_t sequence = 0;
@@ -393,7 +408,8 @@ struct Produce {
 // A log with its directory in a world, and batches to fill it with.
 class LogWorld : public World {
  public:
-  explicit LogWorld(LogSettings its = {}, DiskState disk_state = {}) : World(std::move(disk_state)), settings(std::move(its)) {
+  explicit LogWorld(LogSettings its = {}, DiskState disk_state = {})
+      : World(std::move(disk_state)), settings(std::move(its)) {
     disk.state.directories.insert("/data");
     disk.state.synced_directories.insert("/data");
     directory = std::make_unique<LogDirectory>(environment, "/data");
@@ -406,9 +422,14 @@ class LogWorld : public World {
   }
 
   LogRef open(bool clean = true, Offset recovery_point = Offset(0), Offset log_start = Offset(0)) {
-    return Log::open(*directory, {.name = {"orders", PartitionIndex(0)}, .directory_name = "orders-0",
-                                  .settings = std::make_shared<LogSettings>(settings), .topic_id = {}, .clean = clean,
-                                  .recovery_point = recovery_point, .log_start = log_start, .high_watermark = {},
+    return Log::open(*directory, {.name = {"orders", PartitionIndex(0)},
+                                  .directory_name = "orders-0",
+                                  .settings = std::make_shared<LogSettings>(settings),
+                                  .topic_id = {},
+                                  .clean = clean,
+                                  .recovery_point = recovery_point,
+                                  .log_start = log_start,
+                                  .high_watermark = {},
                                   .on_upkeep = [this](Log&) { ++upkeep_calls; }});
   }
   LogRef open_leading(LeaderEpoch epoch = LeaderEpoch(0)) {
@@ -422,10 +443,11 @@ class LogWorld : public World {
   }
 
   ByteVector batch(const Produce& what) {
-    records::RecordBatchBuilder builder({.producer_id = what.producer,
-                                         .producer_epoch = what.producer == no_producer_id ? no_producer_epoch : what.producer_epoch,
-                                         .base_sequence = what.producer == no_producer_id ? records::no_sequence : what.sequence,
-                                         .transactional = what.transactional});
+    records::RecordBatchBuilder builder(
+        {.producer_id = what.producer,
+         .producer_epoch = what.producer == no_producer_id ? no_producer_epoch : what.producer_epoch,
+         .base_sequence = what.producer == no_producer_id ? records::no_sequence : what.sequence,
+         .transactional = what.transactional});
     const auto at = what.timestamp == no_timestamp ? clock.time : what.timestamp;
     const std::string value(what.value_bytes, 'v');
     for (int i = 0; i < what.count; ++i) builder.append({.timestamp = at + i, .key = {}, .value = as_bytes(value)});
@@ -435,7 +457,9 @@ class LogWorld : public World {
   runtime::Task<Result<AppendResult>> producing(LogRef log, runtime::Reactor& reactor, Produce what) {
     ByteVector bytes = batch(what);
     records::ProduceValidator validator;
-    auto validated = validator.validate(bytes, {.topic = "orders", .partition = PartitionIndex(0), .now = clock.time,
+    auto validated = validator.validate(bytes, {.topic = "orders",
+                                                .partition = PartitionIndex(0),
+                                                .now = clock.time,
                                                 .timestamp_after_max_ms = std::numeric_limits<std::int64_t>::max()});
     ENSURE(validated.has_value(), validated ? "" : validated.error().message);
     auto appending = log->append_as_leader(reactor, *validated, {.epoch = current, .now = clock.time});
@@ -453,7 +477,9 @@ class LogWorld : public World {
     how.origin = records::AppendOrigin::coordinator;
     return run(log->append_as_leader(first, MutableBytes(bytes), how));
   }
-  Result<AppendResult> follow(const LogRef& log, const ByteVector& bytes) { return run(log->append_as_follower(first, bytes, current)); }
+  Result<AppendResult> follow(const LogRef& log, const ByteVector& bytes) {
+    return run(log->append_as_follower(first, bytes, current));
+  }
   // A batch as a leader would have stamped it.
   ByteVector stamped(const Produce& what, Offset base, LeaderEpoch epoch) {
     auto bytes = batch(what);
@@ -464,7 +490,8 @@ class LogWorld : public World {
   }
   Result<ReadResult> read(const LogRef& log, Offset from, std::size_t bytes_max = 1 << 20, bool at_least_one = true,
                           ReadIsolation isolation = ReadIsolation::log_end) {
-    return run(log->read(first, {.from = from, .bytes_max = bytes_max, .at_least_one_batch = at_least_one, .isolation = isolation}));
+    return run(log->read(
+        first, {.from = from, .bytes_max = bytes_max, .at_least_one_batch = at_least_one, .isolation = isolation}));
   }
   ByteVector bytes_of(const ReadResult& result) {
     ByteVector bytes(result.data.length);
