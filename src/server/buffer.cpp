@@ -8,25 +8,30 @@ namespace klamm::server {
 
 namespace {
 
-// -1 for what is larger than every class.
-int class_of(std::size_t capacity) {
-  if (capacity > BufferPool::class_bytes_max) return -1;
-  if (capacity <= BufferPool::class_bytes_min) return 0;
-  return static_cast<int>(std::bit_width(capacity - 1)) - 8;
+struct SizeClass {
+  int index;          // -1 for what is larger than every class
+  std::size_t bytes;
+};
+
+// Four classes between each two powers of two, so that at most a fifth of a buffer is of no use.
+SizeClass class_of(std::size_t capacity) {
+  if (capacity > BufferPool::class_bytes_max) return {-1, capacity};
+  if (capacity <= BufferPool::class_bytes_min) return {0, BufferPool::class_bytes_min};
+  const std::size_t last = capacity - 1;
+  const int width = static_cast<int>(std::bit_width(last));  // 9 … 21
+  const int shift = width - 3;
+  const std::size_t steps = last >> shift;                   // 4 … 7
+  return {(width - 9) * 4 + static_cast<int>(steps - 4) + 1, (steps + 1) << shift};
 }
 
 }  // namespace
 
 BufferPool::~BufferPool() { trim(); }
 
-std::size_t BufferPool::charge_of(std::size_t capacity) {
-  const int size_class = class_of(capacity);
-  return size_class < 0 ? capacity : class_bytes_min << size_class;
-}
+std::size_t BufferPool::charge_of(std::size_t capacity) { return class_of(capacity).bytes; }
 
 BufferRef BufferPool::take(std::size_t capacity, WhenFull when_full) {
-  const int size_class = class_of(capacity);
-  const std::size_t bytes = charge_of(capacity);
+  const auto [size_class, bytes] = class_of(capacity);
   if (when_full == WhenFull::exceed) {
     requests_.charge(bytes);
   } else if (!requests_.try_charge(bytes)) {

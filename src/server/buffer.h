@@ -78,7 +78,7 @@ class BufferPool {
 
  private:
   friend class BufferRef;
-  static constexpr int class_count = 14;  // 256 B … 2 MiB
+  static constexpr int class_count = 53;  // 256 B … 2 MiB
   void give_back(Buffer* buffer);
 
   RequestPool& requests_;

@@ -33,6 +33,10 @@ class Connection::ColdLoad final : public runtime::BlockingWork {
     delete this;
     if (connection) connection->cold_loaded(failed);
   }
+  void dropped() noexcept override {
+    if (connection_) connection_->load_ = nullptr;
+    delete this;
+  }
 
  private:
   Connection* connection_;

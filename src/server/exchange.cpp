@@ -18,6 +18,10 @@ namespace {
 constexpr std::size_t kept_head_bytes = std::size_t{16} << 10;
 constexpr std::size_t kept_arena_bytes = std::size_t{16} << 10;
 constexpr std::size_t kept_slices = 256;
+// A range with something behind it in the response costs a sendfile and one more send. Up to these bounds it is cheaper, in
+// calls and for the peer, to read it and send all at once; the last range of a response always leaves from the file.
+constexpr std::size_t taken_range_bytes_max = std::size_t{64} << 10;
+constexpr std::size_t taken_bytes_max = std::size_t{256} << 10;
 }  // namespace
 
 // Suspended before its first line, so that the exchange knows it before anything can end; when it ends it tells the
@@ -169,10 +173,13 @@ void Exchange::recycle() {
   if (files_.capacity() > kept_slices) {
     files_ = {};
     holes_ = {};
+    taken_ranges_ = {};
   } else {
     files_.clear();
     holes_.clear();
+    taken_ranges_.clear();
   }
+  taken_.reset();
   total_bytes_ = sent_bytes_ = 0;
 }
 
@@ -216,9 +223,32 @@ void Exchange::end_response(const protocol::Writer& writer) {
     return;
   }
   store_big(head_.data(), static_cast<std::int32_t>(length));
+  if (!holes_.empty()) take_small_ranges();
   RequestPool& pool = worker_.requests();
   pool.charge(head_.capacity());
   head_charge_ = PoolCharge(pool, head_.capacity());
+}
+
+void Exchange::take_small_ranges() {
+  std::size_t taken = 0;
+  taken_ranges_.assign(holes_.size(), {});
+  const auto is_taken = [&](const protocol::PayloadHole& hole) {
+    return hole.size <= taken_range_bytes_max && hole.position < head_.size() && taken + hole.size <= taken_bytes_max;
+  };
+  for (const auto& hole : holes_)
+    if (is_taken(hole)) taken += hole.size;
+  if (taken == 0) return;
+  taken_ = worker_.buffers().take(taken, BufferPool::WhenFull::exceed);
+  taken = 0;
+  for (std::size_t i = 0; i < holes_.size(); ++i) {
+    if (!is_taken(holes_[i])) continue;
+    auto& range = files_[holes_[i].id];
+    const MutableBytes to = taken_->bytes().subspan(taken, holes_[i].size);
+    if (range.file->read_at(range.offset, to) != to.size()) throw std::runtime_error("a file ended inside an answer");
+    taken_ranges_[i] = to;
+    taken += to.size();
+    range.file.reset();
+  }
 }
 
 void Exchange::respond_nothing() { total_bytes_ = 0; }
@@ -277,6 +307,10 @@ void Exchange::unsent_slices(std::vector<OutputSlice>& slices, std::size_t count
   for (std::size_t i = 0; i < holes_.size() && slices.size() < count_max; ++i) {
     add({.memory = Bytes(head_).subspan(at, holes_[i].position - at)});
     at = holes_[i].position;
+    if (!taken_ranges_[i].empty()) {
+      add({.memory = taken_ranges_[i]});
+      continue;
+    }
     const auto& file = files_[holes_[i].id];
     add({.file = file.file.get(), .offset = file.offset, .length = static_cast<std::size_t>(file.length)});
   }

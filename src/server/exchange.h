@@ -129,6 +129,7 @@ class Exchange {
   // "METADATA v12 from …": for log lines.
   std::string describe() const;
 
+  void take_small_ranges();
   // Appends what is not sent yet, until there are `count_max` slices.
   void unsent_slices(std::vector<OutputSlice>& slices, std::size_t count_max) const;
   runtime::FileRef file_of(const runtime::File* file) const;
@@ -155,6 +156,8 @@ class Exchange {
   ByteVector head_;               // all of the response that is memory
   std::vector<protocol::PayloadHole> holes_;
   std::vector<runtime::FileSlice> files_;  // one a hole, in their order
+  BufferRef taken_;               // small file ranges that were read into memory, one behind the other
+  std::vector<Bytes> taken_ranges_;  // by hole; empty for those that leave from the file
   PoolCharge head_charge_;
   std::size_t total_bytes_ = 0;
   std::size_t sent_bytes_ = 0;
