@@ -31,8 +31,8 @@ SOCKET_HEADERS = {"sys/socket.h", "netinet/in.h", "netinet/tcp.h", "arpa/inet.h"
                   "sys/sendfile.h", "sys/un.h", "poll.h", "sys/select.h", "liburing.h"}
 CLOCK_HEADERS = {"sys/time.h"}
 OUTSIDE = CHANCE_HEADERS | THREAD_HEADERS | LOCK_HEADERS | FILE_HEADERS | SOCKET_HEADERS | CLOCK_HEADERS
-# cli/ finds other processes and talks to its terminal.
-CLI_MAY = {"fcntl.h", "sys/stat.h", "dirent.h", "poll.h"}
+# cli/ finds other processes, talks to its terminal and reads the files that its user names.
+CLI_MAY = {"fcntl.h", "sys/stat.h", "dirent.h", "poll.h", "fstream"}
 
 
 def layers_of(text):
@@ -104,7 +104,8 @@ def check_file(path, relative, layers, closure, problems):
             problems.append(f"{where}: a clock is read outside runtime/os")
         if CHANCE.search(code):
             problems.append(f"{where}: a random source outside runtime/os")
-        if ADDRESS_ORDER.search(code):
+        # Its order cannot be observed where nobody walks through it; the line must say so.
+        if ADDRESS_ORDER.search(code) and "only looked up" not in line:
             problems.append(f"{where}: a container ordered or hashed by address")
 
 

@@ -331,7 +331,6 @@ Task<int> run(ToolSystem& system, Streams& streams, const Wanted& wanted, Messag
 }  // namespace
 
 int console_consumer_tool(Arguments arguments, Streams& streams) {
-  const SignalBlock signals;
   CommandLine options(streams, "This tool helps to read data from Kafka topics and outputs it to standard output.",
                       specs());
   try {

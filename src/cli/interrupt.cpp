@@ -1,61 +1,77 @@
 #include "cli/interrupt.h"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <csignal>
+
+#include "base/ensure.h"
 
 namespace klamm::cli {
 
+struct Interrupt::Posted final : runtime::Work {
+  Posted(runtime::Reactor& its, std::function<void()> what) : reactor(its), came(std::move(what)) {}
+
+  void run() override {
+    if (abandoned) {
+      delete this;
+      return;
+    }
+    ran = true;
+    signal = number.load();
+    came();
+  }
+
+  runtime::Reactor& reactor;
+  std::function<void()> came;
+  int signal = 0;
+  bool ran = false;
+  bool abandoned = false;
+  std::atomic<int> number{0};
+};
+
 namespace {
 
-// SIGUSR1 ends the waiting thread when nobody interrupts.
-sigset_t waited_for() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGUSR1);
-  return set;
+std::atomic<runtime::Work*> waiting{nullptr};
+std::atomic<runtime::Reactor*> waiting_on{nullptr};
+std::atomic<std::atomic<int>*> came_number{nullptr};
+
+void on_signal(int number) {
+  std::atomic<int>* came = came_number.load();
+  int none = 0;
+  if (came == nullptr || !came->compare_exchange_strong(none, number)) ::_exit(128 + number);
+  waiting_on.load()->post(*waiting.load());
+}
+
+void handle_with(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
 }
 
 }  // namespace
 
-SignalBlock::SignalBlock() {
-  const sigset_t set = waited_for();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+Interrupt::Interrupt(runtime::Reactor& reactor, std::function<void()> came) : posted_(new Posted(reactor, std::move(came))) {
+  ENSURE(waiting.load() == nullptr);
+  waiting.store(posted_);
+  waiting_on.store(&reactor);
+  came_number.store(&posted_->number);
   std::signal(SIGPIPE, SIG_IGN);
-}
-
-SignalBlock::~SignalBlock() {
-  const sigset_t set = waited_for();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
-struct Interrupt::Posted final : runtime::Work {
-  Posted(std::shared_ptr<Shared> its, int number) : shared(std::move(its)), signal(number) {}
-  void run() override {
-    if (shared->listening) {
-      shared->signal = signal;
-      shared->came();
-    }
-    delete this;
-  }
-  std::shared_ptr<Shared> shared;
-  int signal;
-};
-
-Interrupt::Interrupt(runtime::Reactor& reactor, std::function<void()> came) : shared_(std::make_shared<Shared>()) {
-  shared_->came = std::move(came);
-  thread_ = std::thread([&reactor, shared = shared_] {
-    const sigset_t set = waited_for();
-    int number = 0;
-    if (sigwait(&set, &number) != 0 || number == SIGUSR1) return;
-    reactor.post(*new Posted(shared, number));
-  });
+  handle_with(on_signal);
 }
 
 Interrupt::~Interrupt() {
-  shared_->listening = false;
-  pthread_kill(thread_.native_handle(), SIGUSR1);
-  thread_.join();
+  handle_with(SIG_DFL);
+  came_number.store(nullptr);
+  waiting.store(nullptr);
+  if (posted_->number.load() == 0 || posted_->ran) {
+    delete posted_;
+  } else {
+    posted_->abandoned = true;
+  }
 }
+
+int Interrupt::signal() const { return posted_->signal; }
 
 }  // namespace klamm::cli

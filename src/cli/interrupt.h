@@ -3,44 +3,27 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <thread>
 
 #include "runtime/reactor.h"
 
 namespace klamm::cli {
 
-// Made before other threads of the process are, so that all of them inherit the blocked signals.
-class SignalBlock {
- public:
-  SignalBlock();
-  ~SignalBlock();
-  SignalBlock(const SignalBlock&) = delete;
-  SignalBlock& operator=(const SignalBlock&) = delete;
-};
-
-// Waits for the signals on a thread of its own and tells on the reactor, where it lives.
+// One at a time in a process: a signal handler reaches it.
 class Interrupt {
  public:
+  // `came` is called on the reactor, once, for the first signal; a second one ends the process.
   Interrupt(runtime::Reactor& reactor, std::function<void()> came);
   ~Interrupt();
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
   // The number of the signal that came; 0 before.
-  int signal() const { return shared_->signal; }
+  int signal() const;
 
  private:
-  // Outlives both the interrupt and what is posted.
-  struct Shared {
-    int signal = 0;
-    bool listening = true;
-    std::function<void()> came;
-  };
   struct Posted;
-
-  std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  // What is posted may stand in the reactor's queue when this goes: then it frees itself.
+  Posted* posted_;
 };
 
 }  // namespace klamm::cli

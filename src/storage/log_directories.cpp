@@ -31,8 +31,7 @@ std::optional<std::int64_t> broker_epoch_in(std::string_view text) {
 
 }  // namespace
 
-// --- directories
-// ----------------------------------------------------------------------------------------------------------------
+// --- directories ---------------------------------------------------------------------------------------------------
 
 LogDirectories::Inner::Inner(LogDirectories& its_owner, LogDirectoriesSettings its_settings)
     : owner(its_owner),
@@ -208,8 +207,7 @@ std::optional<std::int64_t> LogDirectories::clean_shutdown_broker_epoch() const 
   return epoch;
 }
 
-// --- failure
-// --------------------------------------------------------------------------------------------------------------------
+// --- failure -------------------------------------------------------------------------------------------------------
 
 void LogDirectories::Inner::directory_failed_anywhere(Place& place) {
   const auto found = std::ranges::find(failures, &place, [](const auto& work) { return work->place; });
@@ -250,8 +248,7 @@ void LogDirectories::Inner::handle_failure(Place& place) {
   events->all_directories_failed();
 }
 
-// --- logs
-// -----------------------------------------------------------------------------------------------------------------------
+// --- logs ----------------------------------------------------------------------------------------------------------
 
 void LogDirectories::Inner::put(const LogRef& made) {
   const ShortLock::Guard guard(lock);
@@ -314,7 +311,7 @@ LogDirectories::Inner::Place* LogDirectories::Inner::choose_place(Uuid directory
     }
     return nullptr;
   }
-  std::map<const LogDirectory*, std::size_t> counts;
+  std::map<const LogDirectory*, std::size_t> counts;  // only looked up
   {
     const ShortLock::Guard guard(lock);
     for (const auto* logs : {&current, &future}) {
@@ -476,8 +473,7 @@ void LogDirectories::reconfigure(LogDirectoriesSettings settings) {
   inner_->wake();
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------------------------------------
+// --- the end -------------------------------------------------------------------------------------------------------
 
 runtime::Task<bool> LogDirectories::Inner::close_all(Place& place) {
   auto logs = std::make_shared<std::vector<LogRef>>(logs_in(place));

@@ -62,6 +62,7 @@ def main():
             for name in allocations.environment:
                 os.environ.pop(name)
             connection = wire.Connection(broker.bootstrap)
+            connection.ask(wire.create_topic(TOPIC))
             wire.wait_for_topic(connection, TOPIC)
             small = wire.produce(TOPIC, wire.batch([b"v" * 1000] * 15, 1_700_000_000_000))
             # Fetches of at most 64 KiB; a batch of 15 KB is far above what is answered from memory.
