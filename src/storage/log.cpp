@@ -12,8 +12,7 @@ namespace klamm::storage {
 using runtime::Reactor;
 using runtime::ShortLock;
 
-// --- state
-// --------------------------------------------------------------------------------------------------------------
+// --- state ---------------------------------------------------------------------------------------------------------
 
 Log::State::State(Log& owner, LogDirectory& log_directory, LogOpening opening)
     : log(owner),
@@ -100,8 +99,7 @@ SegmentView Log::State::view_locked(Segment& segment, Offset target) {
   return view;
 }
 
-// --- life
-// ---------------------------------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------------------------
 
 Log::Log(LogDirectory& directory, LogOpening opening)
     : name_(opening.name),
@@ -174,8 +172,7 @@ void Log::rename_directory(std::string directory_name) {
   for (const auto& segment : state.segments) segment->directory_renamed();
 }
 
-// --- numbers
-// --------------------------------------------------------------------------------------------------------------
+// --- numbers -------------------------------------------------------------------------------------------------------
 
 LogOffsets Log::offsets() const {
   const ShortLock::Guard guard(state_->lock);
@@ -245,8 +242,7 @@ std::optional<Offset> Log::advance_high_watermark(Offset to) {
   return now > before ? std::optional(now) : std::nullopt;
 }
 
-// --- epochs
-// ---------------------------------------------------------------------------------------------------------------
+// --- epochs --------------------------------------------------------------------------------------------------------
 
 EpochEndOffset Log::end_offset_of_epoch(LeaderEpoch epoch) const {
   const ShortLock::Guard guard(state_->lock);

@@ -149,17 +149,15 @@ class Log : public std::enable_shared_from_this<Log> {
   // Takes effect with the next append, read or look at the clock.
   void reconfigure(LogSettingsRef settings);
 
-  // --- who writes
-  // ----------------------------------------------------------------------------------------------------- From now on
-  // appends of an older epoch answer NOT_LEADER_OR_FOLLOWER. A new leader's epoch is on disk with the log's end as its
-  // start before this returns (KAFKA-7415). Errors: FENCED_LEADER_EPOCH when `epoch` is older than the current one,
-  // KAFKA_STORAGE_ERROR.
+  // --- who writes --------------------------------------------------------------------------------------------------
+  // From now on appends of an older epoch answer NOT_LEADER_OR_FOLLOWER. A new leader's epoch is on disk with the
+  // log's end as its start before this returns (KAFKA-7415). Errors: FENCED_LEADER_EPOCH when `epoch` is older than
+  // the current one, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<void>> set_writer_epoch(runtime::Reactor& reactor, LeaderEpoch epoch, bool as_leader);
 
-  // --- append
-  // --------------------------------------------------------------------------------------------------------- Stamps
-  // offset, epoch and time into the batch and appends it. `batch` stays until the task ends. Uncontended it completes
-  // without a wait: one write to the page cache, no global allocation. Errors: NOT_LEADER_OR_FOLLOWER,
+  // --- append ------------------------------------------------------------------------------------------------------
+  // Stamps offset, epoch and time into the batch and appends it. `batch` stays until the task ends. Uncontended it
+  // completes without a wait: one write to the page cache, no global allocation. Errors: NOT_LEADER_OR_FOLLOWER,
   // RECORD_LIST_TOO_LARGE, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE,
   // KAFKA_STORAGE_ERROR.
   runtime::Task<Result<AppendResult>> append_as_leader(runtime::Reactor& reactor, records::ValidatedBatch& batch,
@@ -173,25 +171,22 @@ class Log : public std::enable_shared_from_this<Log> {
   // when the writer is not a follower of this epoch, RECORD_LIST_TOO_LARGE, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<AppendResult>> append_as_follower(runtime::Reactor& reactor, Bytes batches, LeaderEpoch epoch);
 
-  // --- durability
-  // ----------------------------------------------------------------------------------------------------- Until all
-  // below `up_to` is on disk. One fdatasync serves all that wait. Errors: KAFKA_STORAGE_ERROR.
+  // --- durability --------------------------------------------------------------------------------------------------
+  // Until all below `up_to` is on disk. One fdatasync serves all that wait. Errors: KAFKA_STORAGE_ERROR.
   runtime::Task<Result<void>> synced(runtime::Reactor& reactor, Offset up_to);
   // All that is appended now, and the names of its files.
   runtime::Task<Result<void>> flush_all(runtime::Reactor& reactor);
   Offset recovery_point() const;
 
-  // --- truncate
-  // ------------------------------------------------------------------------------------------------------- Everything
-  // from `offset` on goes. False: there was nothing there.
+  // --- truncate ----------------------------------------------------------------------------------------------------
+  // Everything from `offset` on goes. False: there was nothing there.
   runtime::Task<Result<bool>> truncate_to(runtime::Reactor& reactor, Offset offset);
   // Everything goes; the next record gets `offset`. `log_start`: when it differs from that.
   runtime::Task<Result<void>> truncate_fully_and_start_at(runtime::Reactor& reactor, Offset offset,
                                                           std::optional<Offset> log_start = {});
 
-  // --- read
-  // ----------------------------------------------------------------------------------------------------------- Cold
-  // ranges are loaded by an I/O thread first. Errors: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
+  // --- read --------------------------------------------------------------------------------------------------------
+  // Cold ranges are loaded by an I/O thread first. Errors: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<ReadResult>> read(runtime::Reactor& reactor, ReadRequest request);
   LogOffsets offsets() const;
   Offset log_start() const;
@@ -203,8 +198,7 @@ class Log : public std::enable_shared_from_this<Log> {
   Offset first_segment_base() const;
   std::vector<ActiveProducer> active_producers() const;
 
-  // --- look-ups
-  // -------------------------------------------------------------------------------------------------------
+  // --- look-ups ----------------------------------------------------------------------------------------------------
   EpochEndOffset end_offset_of_epoch(LeaderEpoch epoch) const;
   std::optional<LeaderEpoch> latest_epoch() const;
   std::vector<EpochEntry> epochs() const;
@@ -216,9 +210,8 @@ class Log : public std::enable_shared_from_this<Log> {
   // ListOffsets -3: the record with the largest timestamp.
   runtime::Task<Result<std::optional<TimestampOffset>>> find_max_timestamp(runtime::Reactor& reactor);
 
-  // --- numbers that others move
-  // --------------------------------------------------------------------------------------- Sets it, clamped to [log
-  // start, log end]; may go back after a truncation. Returns the new value.
+  // --- numbers that others move ------------------------------------------------------------------------------------
+  // Sets it, clamped to [log start, log end]; may go back after a truncation. Returns the new value.
   Offset update_high_watermark(Offset to);
   // Never goes back. Nothing when it did not move.
   std::optional<Offset> advance_high_watermark(Offset to);
@@ -229,9 +222,8 @@ class Log : public std::enable_shared_from_this<Log> {
     return advance_log_start(reactor, offset, LogStartReason::client_record_deletion);
   }
 
-  // --- upkeep (LogDirectories calls these)
-  // ------------------------------------------------------------------------------ Retention by start, size and time.
-  // Returns the segments removed; their files go file.delete.delay.ms later.
+  // --- upkeep (LogDirectories calls these) -------------------------------------------------------------------------
+  // Retention by start, size and time. Returns the segments removed; their files go file.delete.delay.ms later.
   runtime::Task<std::size_t> delete_old_segments(runtime::Reactor& reactor);
   runtime::Task<Result<void>> roll(runtime::Reactor& reactor);
   // Now and then: forgets producers that were silent for producer.id.expiration.ms, and memory that only hot reads

@@ -28,8 +28,7 @@ ProducerCheck check_of(records::AppendOrigin origin) {
 
 }  // namespace
 
-// --- the coroutines
-// -------------------------------------------------------------------------------------------------------
+// --- the coroutines ------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -102,8 +101,7 @@ runtime::Task<Result<AppendResult>> Log::append_as_follower(runtime::Reactor& re
   co_return co_await std::move(appending);
 }
 
-// --- staging
-// ----------------------------------------------------------------------------------------------------------------
+// --- staging -------------------------------------------------------------------------------------------------------
 
 void Log::State::run_appends(std::span<PendingAppend* const> appends) {
   if (!scratch) {
@@ -389,8 +387,7 @@ void Log::State::finish_stage(PendingAppend& append, std::size_t batch_count, Ap
   if (!completed.empty()) write_staged();
 }
 
-// --- writing
-// ----------------------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------------------------
 
 bool Log::State::write_staged() {
   if (scratch->parts.empty()) return true;

@@ -66,8 +66,7 @@ struct LogDirectories::Inner {
   static constexpr unsigned cleaner_forgets = 8;
   static constexpr std::size_t closers_max = 16;
 
-  // --- log_directories.cpp
-  // ------------------------------------------------------------------------------------------------
+  // --- log_directories.cpp -----------------------------------------------------------------------------------------
   Place& place_of(const LogDirectory& directory) const;
   std::string paths() const;
   std::string live_paths() const;
@@ -85,16 +84,14 @@ struct LogDirectories::Inner {
   runtime::Task<void> stop_place(Place& place, std::int64_t broker_epoch);
   void doom(Place& place, std::string directory_name, TopicPartition name, runtime::MonoTime at);
 
-  // --- log_directories_load.cpp
-  // ---------------------------------------------------------------------------------------------
+  // --- log_directories_load.cpp ------------------------------------------------------------------------------------
   std::vector<Found> list(Place& place);  // blocks
   runtime::Task<void> load_all(std::vector<Found> found);
   runtime::Task<void> load_some(std::shared_ptr<std::vector<Found>> queue, std::shared_ptr<std::size_t> next);
   runtime::Task<void> take(Found found, LogRef opened, runtime::Duration took);
   void one_less_to_load(Place& place);
 
-  // --- log_directories_upkeep.cpp
-  // -------------------------------------------------------------------------------------------
+  // --- log_directories_upkeep.cpp ----------------------------------------------------------------------------------
   void wake();                  // any thread
   void log_has_work(Log& log);  // any thread
   runtime::Task<void> upkeep();

@@ -98,8 +98,7 @@ void Loader::read_epochs() {
   epochs_missing_ = true;
 }
 
-// --- leftovers
-// ----------------------------------------------------------------------------------------------------------------
+// --- leftovers -----------------------------------------------------------------------------------------------------
 
 // ".deleted" files go, and ".cleaned" ones, which are not complete; a ".swap" at or above one of those belongs to a
 // split that was not complete either (KAFKA-6264).
@@ -164,8 +163,7 @@ void Loader::finish_replacements() {
   list();
 }
 
-// --- segments
-// -----------------------------------------------------------------------------------------------------------------
+// --- segments ------------------------------------------------------------------------------------------------------
 
 void Loader::list_segments() {
   for (const auto& name : names_) {
@@ -211,8 +209,7 @@ bool Loader::transaction_index_is_wrong(Segment& segment) {
   return true;
 }
 
-// --- recovery
-// -----------------------------------------------------------------------------------------------------------------
+// --- recovery ------------------------------------------------------------------------------------------------------
 
 // Reads every segment from the one that holds `from` on; what follows the first broken batch goes.
 void Loader::recover(Offset from) {
@@ -387,9 +384,17 @@ void Loader::look_at_active() {
     segment->last_time_entry =
         segment->time_index.at(segment->time_index_file().get(), segment->time_index.count() - 1);
   }
-  state_.largest_of(segment);
   HeaderWalk walk(*segment->log_file(), 0, segment->size);
   if (const auto first = walk.next(); first && *first) segment->first_timestamp = (*first)->max_timestamp;
+  if (segment->largest) return;
+  // A clean stop left the largest timestamp as the last entry. Without one, though there are timestamps, it was lost.
+  segment->largest = state_.indexed_largest_of(segment);
+  if (segment->largest) return;
+  if (segment->first_timestamp.value_or(no_timestamp) == no_timestamp) {
+    segment->largest = LargestTimestamp{};
+  } else {
+    state_.largest_of(segment);
+  }
 }
 
 void Loader::load() {

@@ -76,43 +76,63 @@ std::optional<std::uint64_t> Log::State::time_floor_position(const SegmentRef& s
   return found->batch->position;
 }
 
-LargestTimestamp Log::State::largest_of(const SegmentRef& segment) {
-  runtime::FileRef log_file;
+// What the time index says of the largest timestamp, if the log says the same at that place; nothing when there is no
+// entry or it lies.
+std::optional<LargestTimestamp> Log::State::indexed_largest_of(const SegmentRef& segment) {
   runtime::FileRef time_file;
-  std::size_t entries = 0;
-  std::uint64_t size = 0;
-  bool wrong = false;
+  std::optional<TimeEntry> last;
+  std::size_t stored = 0;
   {
     const ShortLock::Guard guard(lock);
-    if (segment->largest) return *segment->largest;
     segment->open_indexes();
-    log_file = segment->log_file();
-    time_file = segment->time_index_file();
-    entries = segment->time_index.count();
-    size = segment->size;
-    wrong = segment->indexes_wrong;
-  }
-  LargestTimestamp largest;
-  std::uint64_t from = 0;
-  if (entries > 0 && !wrong) {
-    const auto last = TimeIndex::load_stored(*time_file, entries - 1);
-    const auto offset = segment->base + last.offset;
-    const auto found = view_of(*segment, offset).locate(offset);
-    if (found && found->batch && found->batch->max_timestamp.value == last.timestamp) {
-      largest = {Timestamp(last.timestamp), found->batch->last};
-      from = found->batch->end();
+    if (segment->indexes_wrong) return std::nullopt;
+    if (const auto memory = segment->time_index.memory(); !memory.empty()) {
+      last = memory.back();
     } else {
-      index_is_wrong(segment);
+      stored = segment->time_index.memory_first();
+      time_file = segment->time_index_file();
     }
+  }
+  if (stored > 0) last = TimeIndex::load_stored(*time_file, stored - 1);
+  if (!last) return std::nullopt;
+  const auto offset = segment->base + last->offset;
+  const auto found = view_of(*segment, offset).locate(offset);
+  if (found && found->batch && found->batch->max_timestamp.value == last->timestamp) {
+    return LargestTimestamp{Timestamp(last->timestamp), found->batch->last};
+  }
+  index_is_wrong(segment);
+  return std::nullopt;
+}
+
+LargestTimestamp Log::State::largest_of(const SegmentRef& segment) {
+  runtime::FileRef log_file;
+  std::uint64_t size = 0;
+  bool is_active = false;
+  {
+    const ShortLock::Guard guard(lock);
+    if (segment->largest && segment->largest_checked) return *segment->largest;
+    log_file = segment->log_file();
+    size = segment->size;
+    is_active = segment == segments.back();
+  }
+  const auto indexed = indexed_largest_of(segment);
+  auto largest = indexed.value_or(LargestTimestamp{});
+  std::uint64_t from = 0;
+  if (indexed) {
+    const auto found = view_of(*segment, largest.offset).locate(largest.offset);
+    if (found && found->batch) from = found->batch->end();
   }
   // What lies behind the last entry is asked itself, so that a cut index hides nothing.
   HeaderWalk walk(*log_file, from, size);
   for (auto batch = walk.next(); batch && *batch; batch = walk.next()) {
     if ((*batch)->max_timestamp > largest.timestamp) largest = {(*batch)->max_timestamp, (*batch)->last};
   }
+  // The last entry of a segment that is not written to any more has the largest timestamp, or the index was cut.
+  if (!is_active && indexed && largest.timestamp > indexed->timestamp) index_is_wrong(segment);
   const ShortLock::Guard guard(lock);
-  if (!segment->largest && segment->size == size) segment->largest = largest;
-  return largest;
+  if (!segment->largest || segment->largest->timestamp < largest.timestamp) segment->largest = largest;
+  segment->largest_checked = true;
+  return *segment->largest;
 }
 
 Result<std::optional<TimestampOffset>> Log::State::find_timestamp_now(Timestamp at) {

@@ -20,8 +20,7 @@ double milliseconds_between(runtime::MonoTime from, runtime::MonoTime to) {
 
 }  // namespace
 
-// --- snapshot files
-// -----------------------------------------------------------------------------------------------------------
+// --- snapshot files ------------------------------------------------------------------------------------------------
 
 std::string Log::State::snapshot_path(Offset offset) const {
   return files.path(segment_file_name(offset, suffix::snapshot));
@@ -74,8 +73,7 @@ void Log::State::remove_stray_snapshots() {
   if (newest_stray && *newest_stray < segments.back()->base) remove_snapshot(*newest_stray);
 }
 
-// --- the state
-// ------------------------------------------------------------------------------------------------------------------
+// --- the state -----------------------------------------------------------------------------------------------------
 
 std::vector<CompletedTransaction> replay(ProducerState& state, const ProducerAppend& batch) {
   ProducerState::Update update(state, {});

@@ -22,8 +22,7 @@ std::string list_of(std::span<const SegmentRef> segments) {
   return text;
 }
 
-// --- segments
-// ---------------------------------------------------------------------------------------------------------------
+// --- segments ------------------------------------------------------------------------------------------------------
 
 SegmentRef Log::State::make_segment(Offset base, bool replace_files) {
   auto segment = std::make_shared<Segment>(files, base, environment.clock.wall());
@@ -38,6 +37,7 @@ SegmentRef Log::State::make_segment(Offset base, bool replace_files) {
   segment->open_files();
   segment->indexes_open = true;
   segment->largest = LargestTimestamp{};
+  segment->largest_checked = true;
   const auto jitter = std::min(settings->segment_jitter_ms, settings->segment_ms);
   if (jitter.count() > 0) {
     segment->roll_jitter = LogSettings::Milliseconds(

@@ -132,8 +132,7 @@ struct Log::State {
   State(Log& owner, LogDirectory& log_directory, LogOpening opening);
   ~State();
 
-  // --- constant
-  // ---------------------------------------------------------------------------------------------------------
+  // --- constant ----------------------------------------------------------------------------------------------------
   Log& log;
   LogDirectory& directory;
   runtime::Environment& environment;
@@ -141,8 +140,7 @@ struct Log::State {
   const std::function<void(Log&)> on_upkeep;
   const std::chrono::milliseconds producer_id_expiration;
 
-  // --- under `lock`
-  // -----------------------------------------------------------------------------------------------------
+  // --- under `lock` ------------------------------------------------------------------------------------------------
   mutable runtime::ShortLock lock;
   LogFiles files;
   std::string directory_name;
@@ -171,8 +169,7 @@ struct Log::State {
   std::optional<runtime::MonoTime> flush_due;  // flush.ms after the first append that is not flushed
   bool rebuild_wanted = false;                 // some segment's indexes are wrong
 
-  // --- the turn
-  // -----------------------------------------------------------------------------------------------------------
+  // --- the turn ----------------------------------------------------------------------------------------------------
   bool turn_taken = false;  // under `lock`, as is the queue
   TurnWaiter* first_waiter = nullptr;
   TurnWaiter* last_waiter = nullptr;
@@ -180,8 +177,7 @@ struct Log::State {
   std::vector<Offset> snapshots;  // offsets of the .snapshot files, ascending
   Offset last_snapshot{0};
 
-  // --- flushing
-  // -----------------------------------------------------------------------------------------------------------
+  // --- flushing ----------------------------------------------------------------------------------------------------
   class FlushJob;
   std::unique_ptr<FlushJob> flush_job;  // made when first needed
   bool epochs_unsaved = false;          // under `lock`, as the rest
@@ -189,8 +185,7 @@ struct Log::State {
   bool parent_unsynced = false;         // the directory itself was made
   std::vector<Offset> snapshots_unsynced;
 
-  // --- log.cpp
-  // ------------------------------------------------------------------------------------------------------------
+  // --- log.cpp -----------------------------------------------------------------------------------------------------
   std::string partition() const { return log.name().to_string(); }
   Logger logger(std::string_view name) const;  // with Kafka's prefix "[UnifiedLog partition=orders-0, dir=/data] "
   // Nothing when the log may be used.
@@ -211,13 +206,11 @@ struct Log::State {
     if (on_upkeep) on_upkeep(log);
   }
 
-  // --- log_turn.cpp
-  // -------------------------------------------------------------------------------------------------------
+  // --- log_turn.cpp ------------------------------------------------------------------------------------------------
   void release_turn();
   void hand_over(TurnWaiter& waiter);
 
-  // --- log_append.cpp: by the holder of the turn
-  // -----------------------------------------------------------------------------
+  // --- log_append.cpp: by the holder of the turn -------------------------------------------------------------------
   void run_appends(std::span<PendingAppend* const> appends);
   void stage(PendingAppend& append);
   void stage_leader_batch(PendingAppend& append);
@@ -234,8 +227,7 @@ struct Log::State {
   void reserve_ahead(Segment& segment, std::uint64_t end);
   void write_completed_transactions();
 
-  // --- log_roll.cpp: by the holder of the turn; these throw DiskError
-  // ---------------------------------------------------------
+  // --- log_roll.cpp: by the holder of the turn; these throw DiskError ----------------------------------------------
   void roll_now(Offset expected_base);
   SegmentRef make_segment(Offset base, bool replace_files);
   // Takes the segments out of sight and retires their files.
@@ -243,13 +235,11 @@ struct Log::State {
   void retire_files(std::span<const SegmentRef> dropped);
   void schedule_deletion(PendingDeletion deletion);
 
-  // --- log_truncate.cpp
-  // ---------------------------------------------------------------------------------------------------
+  // --- log_truncate.cpp --------------------------------------------------------------------------------------------
   bool truncate_now(Offset offset);
   void truncate_fully_now(Offset offset, std::optional<Offset> new_log_start);
 
-  // --- log_read.cpp
-  // -------------------------------------------------------------------------------------------------------
+  // --- log_read.cpp ------------------------------------------------------------------------------------------------
   struct ReadPlan;
   std::optional<Error> plan_read(const ReadRequest& request, ReadPlan& plan);
   bool can_finish_now(const ReadPlan& plan);
@@ -262,15 +252,14 @@ struct Log::State {
   void index_is_wrong(const SegmentRef& segment);
   Hints& hints_locked();
 
-  // --- log_lookup.cpp
-  // -----------------------------------------------------------------------------------------------------
+  // --- log_lookup.cpp ----------------------------------------------------------------------------------------------
   LargestTimestamp largest_of(const SegmentRef& segment);
+  std::optional<LargestTimestamp> indexed_largest_of(const SegmentRef& segment);
   std::optional<std::uint64_t> time_floor_position(const SegmentRef& segment, Timestamp at, Offset from);
   Result<std::optional<TimestampOffset>> find_timestamp_now(Timestamp at);
   Result<std::optional<TimestampOffset>> find_max_timestamp_now();
 
-  // --- log_producers.cpp
-  // --------------------------------------------------------------------------------------------------
+  // --- log_producers.cpp -------------------------------------------------------------------------------------------
   std::string snapshot_path(Offset offset) const;
   Logger producers_logger() const;
   // Writes <at>.snapshot, unless there is one as new.
@@ -283,14 +272,12 @@ struct Log::State {
   void rebuild_producers(Offset end, bool trust_absence);
   void set_producers(ProducerBuild build, Offset end);
 
-  // --- log_flush.cpp
-  // ------------------------------------------------------------------------------------------------------ Asks for a
-  // flush that brings to disk: records below `up_to`, and what else is marked unsaved or unsynced now. Returns its
-  // number, which wait_flush awaits. `reactor`: the caller's, when it is on one.
+  // --- log_flush.cpp -----------------------------------------------------------------------------------------------
+  // Asks for a flush that brings to disk: records below `up_to`, and what else is marked unsaved or unsynced now.
+  // Returns its number, which wait_flush awaits. `reactor`: the caller's, when it is on one.
   std::int64_t request_flush(runtime::Reactor* reactor, Offset up_to);
 
-  // --- retention.cpp
-  // ------------------------------------------------------------------------------------------------------
+  // --- retention.cpp -----------------------------------------------------------------------------------------------
   bool may_delete_locked(Timestamp now) const;
   std::size_t delete_old_now();
   using Deletable = std::function<bool(const SegmentRef& segment, const Segment* next)>;
@@ -300,8 +287,7 @@ struct Log::State {
   void rebuild_wrong_indexes();
   void let_go_of_memory();
 
-  // --- log_close.cpp
-  // ------------------------------------------------------------------------------------------------------
+  // --- log_close.cpp -----------------------------------------------------------------------------------------------
   void close_cleanly();
 };
 

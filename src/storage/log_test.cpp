@@ -203,8 +203,7 @@ TEST(Log, TooLargeBatchesAreRefusedInKafkasWords) {
   EXPECT_EQ(world.produced(log, {.value_bytes = 1500}), Offset(0));
 }
 
-// --- contention
-// ---------------------------------------------------------------------------------------------------------------
+// --- contention ----------------------------------------------------------------------------------------------------
 
 TEST(Log, AppendsThatFindTheTurnTakenAreWrittenTogetherByItsHolder) {
   LogWorld world;
@@ -263,8 +262,7 @@ TEST(Log, AppendsOfTwoReactorsNeitherGetLostNorMixedUnderRefusedLocks) {
   }
 }
 
-// --- durability
-// -----------------------------------------------------------------------------------------------------------------
+// --- durability ----------------------------------------------------------------------------------------------------
 
 TEST(Log, OneSyncServesAllThatWait) {
   LogWorld world({.flush_messages = 1});
@@ -347,8 +345,7 @@ TEST(Log, AFailedWriteFencesTheLogAtOnceAndIsCutOff) {  // KAFKA-10778, ENOSPC
   EXPECT_EQ(restarted.open(false)->log_end(), Offset(1));
 }
 
-// --- rolling
-// ----------------------------------------------------------------------------------------------------------------------
+// --- rolling -------------------------------------------------------------------------------------------------------
 
 TEST(Log, RollsWhenASegmentIsFull) {
   LogWorld world({.segment_bytes = 300});
@@ -410,8 +407,7 @@ TEST(Log, HotLogsReserveAheadWithinOnePercentOfWhatIsFreeAndGiveBackAtTheRoll) {
   EXPECT_EQ(world.disk.calls["reserve"], 0u);
 }
 
-// --- follower
-// ---------------------------------------------------------------------------------------------------------------------
+// --- follower ------------------------------------------------------------------------------------------------------
 
 class FollowerLog : public LogWorld, public testing::Test {
  protected:
@@ -467,8 +463,7 @@ TEST_F(FollowerLog, DoesNotAppendAsLeader) {
   EXPECT_EQ(produce(log).error().code, ErrorCode::not_leader_or_follower);
 }
 
-// --- truncation
-// -------------------------------------------------------------------------------------------------------------------
+// --- truncation ----------------------------------------------------------------------------------------------------
 
 TEST(Log, TruncatesToAnyOffsetAndGoesOnThere) {
   for (int to = 0; to <= 12; ++to) {
@@ -524,8 +519,7 @@ TEST(Log, AFullTruncationMovesStartEndAndHighWatermarkTogether) {  // KAFKA-9491
   EXPECT_EQ(world.produced(log), Offset(100));
 }
 
-// --- transactions
-// ---------------------------------------------------------------------------------------------------------------
+// --- transactions --------------------------------------------------------------------------------------------------
 
 TEST(Log, ReadCommittedStopsAtTheFirstOpenTransactionAndKnowsTheAbortedOnes) {
   LogWorld world;
@@ -587,8 +581,7 @@ TEST(Log, AFailedTransactionIndexKeepsTheOffsetsAndFreezesTheLastStableOffset) {
   EXPECT_EQ(log->last_stable_offset(), Offset(0));
 }
 
-// --- look-ups
-// -----------------------------------------------------------------------------------------------------------------------
+// --- look-ups ------------------------------------------------------------------------------------------------------
 
 TEST(Log, FindsOffsetsByTimeAsAScanWould) {
   for (const auto interval : {1u, 4096u}) {

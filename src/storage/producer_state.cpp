@@ -85,8 +85,7 @@ void ProducerEntry::add(ProducerEpoch new_epoch, const ProducerBatch& batch) {
   last_timestamp = batch.timestamp;
 }
 
-// --- Update
-// -----------------------------------------------------------------------------------------------------------
+// --- Update --------------------------------------------------------------------------------------------------------
 
 ProducerEntry& ProducerState::Update::entry_of(ProducerId id) {
   const auto found = std::ranges::find(entries_, id, &ProducerEntry::id);
@@ -156,8 +155,7 @@ Result<void> ProducerState::Update::add(const ProducerAppend& batch, ProducerChe
   return {};
 }
 
-// --- ProducerState
-// ----------------------------------------------------------------------------------------------------
+// --- ProducerState -------------------------------------------------------------------------------------------------
 
 std::size_t ProducerState::slot_of(ProducerId id) const {
   auto slot = (static_cast<std::uint64_t>(id.value) * 0x9e3779b97f4a7c15ull) >> 32;

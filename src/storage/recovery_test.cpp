@@ -163,8 +163,7 @@ TEST(Recovery, ACrashDuringRecoveryIsRecoveredFrom) {  // KAFKA-10471
   }
 }
 
-// --- the tail
-// ---------------------------------------------------------------------------------------------------------------------
+// --- the tail ------------------------------------------------------------------------------------------------------
 
 class TornTail : public testing::Test {
  protected:
@@ -257,8 +256,7 @@ TEST(Recovery, SegmentsBelowTheRecoveryPointAreNotRead) {  // KAFKA-7283
   EXPECT_TRUE(restarted.lines.has("Recovering unflushed segment 6."));
 }
 
-// --- files that are missing or wrong
-// ------------------------------------------------------------------------------------------------
+// --- files that are missing or wrong -------------------------------------------------------------------------------
 
 struct Damage {
   const char* name;
@@ -345,8 +343,7 @@ TEST(Recovery, ACleanlyStoppedLogIsNotScanned) {
   EXPECT_TRUE(world.disk.calls.empty());
 }
 
-// --- leftovers
-// --------------------------------------------------------------------------------------------------------------------
+// --- leftovers -----------------------------------------------------------------------------------------------------
 
 class Leftovers : public LogWorld, public testing::Test {
  protected:
@@ -481,8 +478,7 @@ TEST(Recovery, ReadersGetAnErrorForABrokenBatchAndNoJump) {  // KAFKA-5211, KAFK
   EXPECT_EQ(again->log_end(), Offset(0));
 }
 
-// --- retention
-// --------------------------------------------------------------------------------------------------------------------
+// --- retention -----------------------------------------------------------------------------------------------------
 
 TEST(Retention, TakesWhatIsTooOldWhenItsTimeHasCome) {
   LogWorld world({.segment_bytes = 200, .retention_ms = 10000ms});

@@ -61,8 +61,7 @@ runtime::Task<Result<bool>> Log::advance_log_start(Reactor& reactor, Offset to, 
   co_return true;
 }
 
-// --- retention
-// ----------------------------------------------------------------------------------------------------------------
+// --- retention -----------------------------------------------------------------------------------------------------
 
 // Takes segments from the oldest on as long as `deletable` says so; gives how many.
 std::size_t Log::State::delete_while(const Deletable& deletable,
@@ -145,11 +144,16 @@ std::size_t Log::State::delete_old_now() {
     deleted += delete_while(
         [&](const SegmentRef& segment, const Segment*) {
           // Without a timestamp (magic 0) the time counts since the segment was made or found.
+          const auto is_old = [&](Timestamp largest) {
+            return now - (largest.value >= 0 ? largest : segment->created) > current->retention_ms.count();
+          };
+          // The index is asked first; before anything goes, the log itself.
+          if (const auto indexed = indexed_largest_of(segment); indexed && !is_old(indexed->timestamp)) return false;
           const auto largest = largest_of(segment).timestamp;
           const auto newest = largest.value >= 0 ? largest : segment->created;
           if (newest > now)
             log_lines.warn("{} contains future timestamp(s), making it ineligible to be deleted", segment->to_string());
-          return now - newest > current->retention_ms.count();
+          return is_old(largest);
         },
         [&](std::span<const SegmentRef> chosen) {
           for (const auto& segment : chosen) {
@@ -185,8 +189,7 @@ runtime::Task<std::size_t> Log::delete_old_segments(Reactor& reactor) {
   }
 }
 
-// --- upkeep
-// -------------------------------------------------------------------------------------------------------------------
+// --- upkeep --------------------------------------------------------------------------------------------------------
 
 runtime::MonoTime Log::due() const {
   const ShortLock::Guard guard(state_->lock);

@@ -5,8 +5,7 @@ namespace klamm::storage {
 using runtime::FileRef;
 using runtime::OpenMode;
 
-// --- files
-// ------------------------------------------------------------------------------------------------------------
+// --- files ---------------------------------------------------------------------------------------------------------
 
 const FileRef& Segment::open(FileRef& file, std::string_view file_suffix, OpenMode mode) {
   if (!file)
@@ -82,8 +81,7 @@ void Segment::remove_files(runtime::Disk& disk, const std::string& directory, Of
   }
 }
 
-// --- the active segment
-// -----------------------------------------------------------------------------------------------
+// --- the active segment --------------------------------------------------------------------------------------------
 
 void Segment::add_time_entry() {
   // Timestamps need not grow, the index does: an entry says "up to this offset none is larger".
@@ -123,8 +121,7 @@ bool Segment::should_roll(const LogSettings& settings, std::uint64_t staged_size
   return limit != LogSettings::endless && waited > (limit - roll_jitter).count();
 }
 
-// --- blocking work under the turn
-// -------------------------------------------------------------------------------------
+// --- blocking work under the turn ----------------------------------------------------------------------------------
 
 namespace {
 
@@ -200,6 +197,7 @@ void Segment::apply_cut(const Cut& plan, Timestamp now) {
   time_index.truncate(plan.time_entries);
   last_time_entry = plan.last_time_entry;
   largest = plan.largest;
+  largest_checked = true;
   reserved_end = std::min(reserved_end, size);
   written_back = std::min(written_back, size);
   bytes_since_index_entry = 0;
@@ -224,6 +222,7 @@ void Segment::reset_indexes() {
   time_index.reset(0);
   last_time_entry = {};
   largest = LargestTimestamp{};
+  largest_checked = true;
   bytes_since_index_entry = 0;
   indexes_open = true;
   indexes_wrong = false;
@@ -251,6 +250,7 @@ void Segment::take_indexes(Segment& rebuilt) {
   time_index = std::move(rebuilt.time_index);
   last_time_entry = rebuilt.last_time_entry;
   largest = rebuilt.largest;
+  largest_checked = true;
   indexes_open = true;
   indexes_wrong = false;
 }
@@ -262,8 +262,7 @@ void Segment::append_aborted(const AbortedEntry& entry) {
   file->write_at(file->size() / AbortedEntry::bytes * AbortedEntry::bytes, Bytes(bytes));
 }
 
-// --- look-ups
-// ---------------------------------------------------------------------------------------------------------
+// --- look-ups ------------------------------------------------------------------------------------------------------
 
 SegmentView Segment::view(Offset target) {
   SegmentView view{.base = base, .size = size, .log = log_file(), .index = {}};

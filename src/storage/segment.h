@@ -70,6 +70,7 @@ class Segment {
   bool has_transaction_index = false;
 
   std::optional<LargestTimestamp> largest;  // unknown until looked for in a segment that was found on disk
+  bool largest_checked = false;             // the log says so, not its time index alone
   TimeEntry last_time_entry;
   std::optional<Timestamp> first_timestamp;  // of the first batch, which starts the clock of segment.ms
   Timestamp created;
@@ -78,8 +79,7 @@ class Segment {
   std::uint64_t reserved_end = 0;  // blocks are reserved up to here
   std::uint64_t written_back = 0;  // the kernel was told to write out what lies below
 
-  // --- files (under the lock: they open on demand)
-  // -----------------------------------------------------------------------
+  // --- files (under the lock: they open on demand) -----------------------------------------------------------------
   const runtime::FileRef& log_file();
   const runtime::FileRef& index_file();
   const runtime::FileRef& time_index_file();
@@ -94,14 +94,12 @@ class Segment {
   void close_index_files();
   SegmentView view(Offset target);
 
-  // --- offsets
-  // ----------------------------------------------------------------------------------------------------------
+  // --- offsets -----------------------------------------------------------------------------------------------------
   bool fits(Offset offset) const { return offset >= base && offset - base <= std::numeric_limits<std::int32_t>::max(); }
   std::uint32_t relative(Offset offset) const { return static_cast<std::uint32_t>(offset - base); }
 
-  // --- the active segment
-  // ------------------------------------------------------------------------------------------------- Takes a batch
-  // that was written at the end into size, indexes and timestamps.
+  // --- the active segment ------------------------------------------------------------------------------------------
+  // Takes a batch that was written at the end into size, indexes and timestamps.
   void note(const BatchAt& batch, std::uint32_t index_interval_bytes);
   bool index_page_is_full() const { return offset_index.page_is_full() || time_index.page_is_full(); }
   // Whether a batch with these numbers belongs into a new segment. `with_size`, `with_entries`: what is staged beside.
@@ -109,8 +107,7 @@ class Segment {
                    std::uint64_t bytes, Offset last_offset, Timestamp max_timestamp, Timestamp now) const;
   void add_time_entry();
 
-  // --- under the turn, after open_files(); these block
-  // -------------------------------------------------------------------
+  // --- under the turn, after open_files(); these block -------------------------------------------------------------
   void save_indexes();
   // Gives reserved blocks back to the file system.
   void trim();

@@ -104,8 +104,7 @@ Result<std::optional<ProducerAppend>> producer_append_of(const records::RecordBa
   return std::optional(append);
 }
 
-// --- SegmentScan
-// ------------------------------------------------------------------------------------------------------
+// --- SegmentScan ---------------------------------------------------------------------------------------------------
 
 SegmentScan::SegmentScan(runtime::File& file, std::uint64_t from, std::uint64_t end)
     : file_(file),
