@@ -39,6 +39,7 @@ DEFAULT_PARTS = [
     Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals"),
     Part("footprint", [sys.executable, "tests/figures/footprint_test.py"], "start, idle memory and wake-ups"),
     Part("paths", [sys.executable, "tests/figures/paths_test.py"], "system calls and allocations of a warm request"),
+    Part("transcripts", [sys.executable, "tests/transcripts/replay.py"], "what our tools print, command by command"),
     Part("interop/kcat", script("tests/interop/run") + ["kcat"], "kcat: every codec, through kill -9 and SIGTERM"),
     Part("interop/python-kafka", script("tests/interop/run") + ["python-kafka"], "Debian's python3-kafka"),
     Part("interop/confluent-kafka", script("tests/interop/run") + ["confluent-kafka"], "confluent-kafka of PyPI"),
