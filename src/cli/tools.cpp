@@ -8,10 +8,12 @@
 #include "cli/console_producer_tool.h"
 #include "cli/delete_records_tool.h"
 #include "cli/dump_log_tool.h"
+#include "cli/friendly_tools.h"
 #include "cli/get_offsets_tool.h"
 #include "cli/log_dirs_tool.h"
 #include "cli/config_reference_tool.h"
 #include "cli/server_start_tool.h"
+#include "cli/server_stop_tool.h"
 #include "cli/storage_tool.h"
 #include "cli/topics_tool.h"
 
@@ -22,6 +24,9 @@ constexpr Tool all[] = {
     {"config-reference", "prints the page of all configuration keys", config_reference_tool},
     {"server-start", "starts a broker from a properties file", server_start_tool},
     {"start", "starts a broker on this machine without a file", start_tool},
+    {"server-stop", "ends the brokers of this machine", server_stop_tool},
+    {"produce", "console-producer with fewer words", produce_tool},
+    {"consume", "console-consumer with fewer words", consume_tool},
     {"broker-api-versions", "prints which API versions each broker serves", broker_api_versions_tool},
     {"cluster", "the cluster's id and endpoints", cluster_tool},
     {"configs", "shows and changes the configuration of topics and brokers", configs_tool},
