@@ -80,7 +80,6 @@ int SimulatedDisk::begin(DiskCall call, const std::string& path) {
     ++changing_calls_;
     if (crash_countdown_ > 0 && --crash_countdown_ == 0) {
       world_.trace().add(world_.now(), host_.name(), "crash at {} {}", disk_call_name(call), path);
-      // In the middle of it: the call may have been done or not. A write that was is as good as one that was not.
       host_.crash(host_.crash_kind_);
       throw HostCrashed(path);
     }
@@ -114,7 +113,7 @@ InodeRef SimulatedDisk::directory_of(const std::string& path, std::string_view o
 }
 
 void SimulatedDisk::change(Inode& directory, NameChange names) {
-  apply(directory.names, names);
+  apply_change(directory.names, names);
   directory.unsynced.push_back(std::move(names));
 }
 
@@ -232,24 +231,25 @@ class SimulatedFile final : public File {
     ENSURE(writable_, path_);
     std::uint64_t length = 0;
     for (const Bytes part : parts) length += part.size();
-    int error = disk_.begin(DiskCall::write, path_);
+    int error = 0;
+    try {
+      error = disk_.begin(DiskCall::write, path_);
+    } catch (const HostCrashed&) {
+      put(offset, parts, disk_.chance_.below(length + 1));  // it was in the middle of it
+      throw;
+    }
     std::uint64_t allowed = error != 0 ? disk_.chance_.below(length + 1) : length;
     const std::uint64_t end = offset + length;
-    if (error == 0 && end > inode_->seen.size()) {
+    if (error == 0 && disk_.capacity_ != unlimited && end > inode_->seen.size()) {
       const std::uint64_t free = disk_.capacity_ - std::min(disk_.capacity_, disk_.used());
-      const std::uint64_t grows = end - std::max<std::uint64_t>(inode_->seen.size(), std::min<std::uint64_t>(offset, end));
+      const std::uint64_t grows = std::min<std::uint64_t>(end - inode_->seen.size(), length);
       if (grows > free) {
         error = ENOSPC;
         allowed = length - (grows - free);
       }
     }
     trace("write {}+{}{}", offset, length, error != 0 ? fmt::format(" failed after {}", allowed) : std::string());
-    for (const Bytes part : parts) {
-      const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), allowed));
-      inode_->write(offset, part.first(count));
-      offset += count;
-      allowed -= count;
-    }
+    put(offset, parts, allowed);
     if (error != 0) throw DiskError(error, "write", path_);
   }
 
@@ -289,6 +289,14 @@ class SimulatedFile final : public File {
   void close() override {}
 
  private:
+  void put(std::uint64_t offset, std::span<const Bytes> parts, std::uint64_t bytes_max) {
+    for (const Bytes part : parts) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), bytes_max));
+      inode_->write(offset, part.first(count));
+      offset += count;
+      bytes_max -= count;
+    }
+  }
   template <typename... Args>
   void trace(fmt::format_string<Args...> text, Args&&... args) {
     disk_.world_.trace().add(disk_.world_.now(), disk_.host_.name(), "{}: {}", path_, fmt::format(text, std::forward<Args>(args)...));
@@ -417,7 +425,7 @@ void ProcessDisk::sync_directory(const std::string& path) {
   const int error = disk_.begin(DiskCall::sync_directory, path);
   if (error != 0) throw DiskError(error, "fsync", path);
   disk_.world_.trace().add(disk_.world_.now(), disk_.host_.name(), "sync_directory {}", path);
-  for (const NameChange& change : inode->unsynced) apply(inode->kept_names, change);
+  for (const NameChange& change : inode->unsynced) apply_change(inode->kept_names, change);
   inode->unsynced.clear();
 }
 

@@ -15,6 +15,7 @@
 namespace klamm::runtime::simulation {
 
 constexpr std::uint64_t sector_bytes = 512;
+constexpr std::uint64_t unlimited = std::uint64_t{1} << 40;  // bytes: nobody fills that in a simulation
 
 enum class DiskCall : std::uint8_t {
   open, read, write, truncate, sync, rename, remove, make_directory, sync_directory, list, lock, any,
@@ -81,7 +82,7 @@ class SimulatedDisk {
   InodeRef root_;
   std::uint64_t inode_count_ = 0;
   std::vector<DiskFault> faults_;
-  std::uint64_t capacity_ = std::uint64_t{1} << 40;
+  std::uint64_t capacity_ = unlimited;
   std::uint64_t changing_calls_ = 0;
   std::uint64_t crash_countdown_ = 0;
 };

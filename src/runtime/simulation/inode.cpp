@@ -14,7 +14,7 @@ enum class Survival : std::uint8_t { nothing, everything, first_part, any_sector
 
 }  // namespace
 
-void apply(Names& names, const NameChange& change) {
+void apply_change(Names& names, const NameChange& change) {
   for (const auto& [name, inode] : change) {
     if (inode == nullptr) {
       names.erase(name);
@@ -77,7 +77,7 @@ void Inode::power_cut(Chance& chance) {
   if (is_directory) {
     // The journal kept an unknown part of the changes, in their order.
     const auto survive = static_cast<std::size_t>(chance.between(0, unsynced.size()));
-    for (std::size_t i = 0; i < survive; ++i) apply(kept_names, unsynced[i]);
+    for (std::size_t i = 0; i < survive; ++i) apply_change(kept_names, unsynced[i]);
     unsynced.clear();
     names = kept_names;
     return;

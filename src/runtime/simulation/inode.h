@@ -52,6 +52,6 @@ struct Inode {
   void clean();
 };
 
-void apply(Names& names, const NameChange& change);
+void apply_change(Names& names, const NameChange& change);
 
 }  // namespace klamm::runtime::simulation

@@ -34,6 +34,7 @@ class World;
 class Host;
 class SimulatedDisk;
 class SimulatedReactor;
+class SimulatedIoThreads;
 class Wire;
 
 enum class Crash : std::uint8_t {
@@ -117,6 +118,7 @@ class Host {
  private:
   friend class World;
   friend class SimulatedReactor;
+  friend class SimulatedIoThreads;
   friend class SimulatedDisk;
   friend class Wire;
   struct Parts;  // what a life consists of
@@ -177,8 +179,10 @@ class World {
  private:
   friend class Host;
   friend class SimulatedReactor;
+  friend class SimulatedIoThreads;
   friend class SimulatedDisk;
   friend class SimulatedNetwork;
+  friend class SimulatedIoThreads;
   friend class SimulatedFile;
   friend class Wire;
 
