@@ -101,13 +101,9 @@ void Worker::accepted(std::size_t listener, runtime::SocketRef socket) {
   if (try_admit(listener, socket, not_before)) return;
   parked_.push_back({std::move(socket), listener, not_before});
   core_.parked.fetch_add(1);
-  leave_or_join(listener);
-  if (not_before != runtime::MonoTime{}) {
-    if (!parked_timer_.armed()) reactor_.arm(parked_timer_, not_before);
-  } else {
-    // A slot that became free before it was counted as parked told nobody.
-    recheck_.post();
-  }
+  // In a moment, not now: the listener is in the middle of handing out connections and must not be left under its feet.
+  // And a slot that became free before this one was counted as parked told nobody.
+  recheck_.post();
 }
 
 // False when it must wait: for the time, or with none for a slot.

@@ -13,23 +13,29 @@ runtime::Task<DeleteTopicsHandler::Response> DeleteTopicsHandler::handle(const R
   Response refused;
   if (!authorizer_.allows(context.identity, Operation::remove, {ResourceType::cluster, security::cluster_resource})) {
     const metadata::ImageRef image = metadata_.image(context.reactor);
-    // The name behind an id is told only to those who may see the topic.
-    const auto refuse = [&](const std::string& name, Uuid id) {
-      if (authorizer_.allows(context.identity, Operation::remove, {ResourceType::topic, name})) return false;
+    // The name behind an id is told only to those who may see the topic; so is that a name is nobody's.
+    const auto refuse = [&](const std::string& name, Uuid id, bool exists) {
+      const bool seen = authorizer_.allows(context.identity, Operation::describe, {ResourceType::topic, name});
+      if (seen && !exists) return false;
+      if (authorizer_.allows(context.identity, Operation::remove, {ResourceType::topic, name})) {
+        if (seen || !id.is_zero()) return false;
+      }
       auto& answer = refused.responses.emplace_back();
-      if (id.is_zero() || authorizer_.allows(context.identity, Operation::describe, {ResourceType::topic, name}))
+      if (id.is_zero() || seen)
         answer.name = name;
       else
         answer.name.reset();
       answer.topic_id = id;
       answer.error_code = wire_of(ErrorCode::topic_authorization_failed);
+      answer.error_message = error_message(ErrorCode::topic_authorization_failed);
       return true;
     };
-    std::erase_if(allowed.topic_names, [&](const std::string& name) { return refuse(name, zero_uuid); });
+    const auto refuse_name = [&](const std::string& name) { return refuse(name, zero_uuid, image->topic(name) != nullptr); };
+    std::erase_if(allowed.topic_names, refuse_name);
     std::erase_if(allowed.topics, [&](const auto& topic) {
-      if (topic.name) return refuse(*topic.name, zero_uuid);
+      if (topic.name) return topic.topic_id.is_zero() && refuse_name(*topic.name);  // both: malformed, whoever asks
       const auto* known = image->topic(topic.topic_id);
-      return known && refuse(known->name, topic.topic_id);
+      return known && refuse(known->name, topic.topic_id, true);
     });
   }
   auto asking = controller_.delete_topics(context.reactor, caller_of(context), std::move(allowed));

@@ -1,5 +1,7 @@
 #include "server/api/046_list_partition_reassignments.h"
 
+#include "server/metadata_view.h"
+
 namespace klamm::server {
 
 runtime::Task<ListPartitionReassignmentsHandler::Response> ListPartitionReassignmentsHandler::handle(
@@ -35,11 +37,19 @@ void ListPartitionReassignmentsHandler::add(const metadata::Topic& topic, std::i
   ongoing.removing_replicas = partition.removing_replicas;
 }
 
-ListPartitionReassignmentsHandler::Response ListPartitionReassignmentsHandler::failed(const RequestContext&, const Request&,
+// What was asked for comes back, without replicas.
+ListPartitionReassignmentsHandler::Response ListPartitionReassignmentsHandler::failed(const RequestContext&,
+                                                                                      const Request& request,
                                                                                       const Error& error) const {
   Response response;
   response.error_code = wire_of(error.code);
-  response.error_message = message_of(error);
+  response.error_message = own_message(error);
+  if (!request.topics) return response;
+  for (const auto& asked : *request.topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.name = asked.name;
+    for (const std::int32_t index : asked.partition_indexes) topic.partitions.emplace_back().partition_index = index;
+  }
   return response;
 }
 

@@ -20,6 +20,7 @@ runtime::Task<DescribeClusterHandler::Response> DescribeClusterHandler::handle(c
                                                                                const Request& request) {
   const std::int8_t ours = context.scope == ListenerScope::broker ? broker_endpoint : controller_endpoint;
   const std::int8_t asked = request.endpoint_type;
+  if (ours == controller_endpoint) check_controller_may_tell(context);
   Response response;
   const auto refuse = [&](ErrorCode code, std::string message) {
     response.error_code = wire_of(context.version == 0 ? ErrorCode::invalid_request : code);
@@ -49,6 +50,21 @@ runtime::Task<DescribeClusterHandler::Response> DescribeClusterHandler::handle(c
   else
     list_controllers(context, response);
   co_return response;
+}
+
+// A controller knows its peers from their registrations, which older levels do not have, and asks for more than a broker
+// does. Source: ControllerApis.handleDescribeCluster.
+void DescribeClusterHandler::check_controller_may_tell(const RequestContext& context) const {
+  const auto level = metadata_.image(context.reactor)->metadata_version();
+  if (!level)
+    throw RequestFailed(ErrorCode::unsupported_version,
+                        "There is no finalized MetadataVersion, so direct-to-controller communication is not supported.");
+  if (!level->supports_controller_registration())
+    throw RequestFailed(ErrorCode::unsupported_version,
+                        "Direct-to-controller communication is not supported with the current MetadataVersion.");
+  if (!authorizer_.allows(context.identity, security::Operation::alter,
+                          {security::ResourceType::cluster, security::cluster_resource}))
+    throw RequestFailed(ErrorCode::cluster_authorization_failed);
 }
 
 void DescribeClusterHandler::list_brokers(const RequestContext& context, const Request& request, Response& response) const {

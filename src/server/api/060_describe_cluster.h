@@ -24,6 +24,7 @@ class DescribeClusterHandler final
   Response failed(const RequestContext& context, const Request& request, const Error& error) const override;
 
  private:
+  void check_controller_may_tell(const RequestContext& context) const;
   void list_brokers(const RequestContext& context, const Request& request, Response& response) const;
   void list_controllers(const RequestContext& context, Response& response) const;
 
