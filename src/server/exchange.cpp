@@ -176,7 +176,6 @@ void Exchange::recycle() {
     taken_ranges_ = {};
   } else {
     files_.clear();
-  copied_bytes_ = 0;
     holes_.clear();
     taken_ranges_.clear();
   }
@@ -195,23 +194,8 @@ bool Exchange::decoded(const protocol::Reader& reader) {
   return false;
 }
 
-namespace {
-
-constexpr std::size_t copied_slice_bytes_max = std::size_t{16} << 10;
-constexpr std::size_t copied_bytes_max = std::size_t{64} << 10;  // of one response
-
-}  // namespace
-
 protocol::Payload Exchange::file_records(runtime::FileSlice slice) {
   const auto size = static_cast<std::size_t>(slice.length);
-  // A few records cost less as a copy in the one send of the response than as a sendfile between two sends.
-  if (size > 0 && size <= copied_slice_bytes_max && copied_bytes_ + size <= copied_bytes_max) {
-    const auto copy = arena_.try_array<std::byte>(size);
-    if (!copy.empty() && slice.file->read_at(slice.offset, copy) == size) {
-      copied_bytes_ += size;
-      return protocol::Payload(Bytes(copy));
-    }
-  }
   files_.push_back(std::move(slice));
   return protocol::Payload::hole(size, files_.size() - 1);
 }

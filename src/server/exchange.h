@@ -160,7 +160,6 @@ class Exchange {
   std::vector<Bytes> taken_ranges_;  // by hole; empty for those that leave from the file
   PoolCharge head_charge_;
   std::size_t total_bytes_ = 0;
-  std::size_t copied_bytes_ = 0;  // of records, into the arena
   std::size_t sent_bytes_ = 0;
 };
 
