@@ -181,9 +181,9 @@ class World {
   friend class SimulatedReactor;
   friend class SimulatedIoThreads;
   friend class SimulatedDisk;
-  friend class SimulatedNetwork;
-  friend class SimulatedIoThreads;
   friend class SimulatedFile;
+  friend class ProcessDisk;
+  friend class SimulatedNetwork;
   friend class Wire;
 
   struct Event {
