@@ -65,12 +65,19 @@ def main():
             connection.ask(wire.create_topic(TOPIC))
             wire.wait_for_topic(connection, TOPIC)
             small = wire.produce(TOPIC, wire.batch([b"v" * 1000] * 15, 1_700_000_000_000))
-            # Fetches of at most 64 KiB; a batch of 15 KB is far above what is answered from memory.
-            read = wire.fetch(TOPIC, 1)
+            # A consumer that reads on, a batch of 15 records at a time (16 KiB), and one that reads four (64 KiB).
+            position = [1]
+
+            def next_fetch(batches):
+                request = wire.fetch(TOPIC, position[0], max_bytes=16384 * batches)
+                position[0] += 15 * batches
+                if position[0] > 15 * REQUESTS:
+                    position[0] = 1
+                return request
 
             def run(request, check):
                 for _ in range(REQUESTS):
-                    check(connection.ask(request))
+                    check(connection.ask(request() if callable(request) else request))
 
             def produced(answer):
                 assert wire.produce_error(TOPIC, answer)[0] == 0, answer
@@ -78,8 +85,10 @@ def main():
             def fetched(answer):
                 assert len(answer) > 15_000, len(answer)
 
-            for what, request, check, allowed in (("produce", small, produced, {"recvfrom", "read", "recvmsg", "pwritev", "pwrite64", "pwritev2", "sendto", "sendmsg", "writev", "write"}),
-                                                  ("fetch", read, fetched, {"recvfrom", "read", "recvmsg", "sendto", "sendmsg", "writev", "write", "sendfile"})):
+            # 64 KiB leave by sendfile, and what stands behind the records in the response needs a send of its own.
+            for what, request, check, allowed in (("produce 15 KB", small, produced, 3.06),
+                                                  ("fetch 15 KB", lambda: next_fetch(1), fetched, 3.06),
+                                                  ("fetch 61 KB", lambda: next_fetch(4), fetched, 4.08)):
                 run(request, check)
                 before = allocations.count()
                 run(request, check)
@@ -89,7 +98,7 @@ def main():
                 counted = {name: number for name, number in calls.items() if name not in APART}
                 mean = sum(counted.values()) / REQUESTS
                 detail = ", ".join(f"{name} {number / REQUESTS:.3f}" for name, number in sorted(calls.items(), key=lambda c: -c[1]))
-                checks.check(f"{what}: {mean:.3f} system calls a request ({detail})", 0 < mean <= 3.06)
+                checks.check(f"{what}: {mean:.3f} system calls a request ({detail})", 0 < mean <= allowed)
             connection.close()
     return checks.close()
 
