@@ -1,9 +1,10 @@
-// The real loop. One turn: events of sockets, posted work, timers, turn-end hooks, then sleep. It makes no system call but
-// epoll_wait by itself, and none at all to be woken while it is awake.
+// The real loop. One turn: events of sockets, due timers, posted work, turn-end hooks (again while the hooks post work), one
+// wake-up for each other reactor that was given something, then sleep. It makes no system call but epoll_wait by itself,
+// and none at all to be woken while it is awake.
 #pragma once
 
 #include <atomic>
-#include <thread>
+#include <vector>
 
 #include "runtime/os/clock.h"
 #include "runtime/os/io_threads.h"
@@ -22,6 +23,8 @@ class EpollReactor final : public Reactor {
   void run();
   // Any thread, also a signal handler: run() returns after the turn it is in.
   void stop();
+  // Runs what is still posted, when run() has returned; true when there was any.
+  bool run_leftovers();
 
   Poller& poller() { return poller_; }
   // How often epoll_wait returned: what an idle reactor must not do.
@@ -35,7 +38,7 @@ class EpollReactor final : public Reactor {
   void disarm(Timer& timer) override { timers_.disarm(timer); }
   void at_turn_end(TurnEnd& hook) override { hooks_.add(hook); }
   void offload(BlockingWork& work) override { io_.run(work, *this); }
-  bool is_current() const override { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+  bool is_current() const override { return current_ == this; }
 
  private:
   struct WakeUp final : Poller::Target {
@@ -44,6 +47,10 @@ class EpollReactor final : public Reactor {
     EpollReactor& reactor;
   };
   void wake();
+  void wake_if_asleep();
+  void turn();
+  void run_work_and_hooks();
+  void wake_others();
   int sleep_ms() const;
 
   unsigned index_;
@@ -59,7 +66,8 @@ class EpollReactor final : public Reactor {
   WakeUp wake_up_;
   std::atomic<bool> asleep_{false};
   std::atomic<bool> stopping_{false};
-  std::atomic<std::thread::id> thread_;
+  std::vector<EpollReactor*> given_;  // who was given work in this turn
+  static thread_local EpollReactor* current_;
   std::atomic<std::uint64_t> turns_{0};
 };
 

@@ -14,6 +14,11 @@ struct Completion final : Work {
     delete this;
     ended.done();
   }
+  void dropped() noexcept override {
+    BlockingWork& ended = work;
+    delete this;
+    ended.dropped();
+  }
   BlockingWork& work;
 
   static void* operator new(std::size_t size) { return detail::allocate_frame(size); }
@@ -35,16 +40,19 @@ void IoThreads::run(BlockingWork& work, Reactor& home) {
   const std::scoped_lock guard(mutex_);
   jobs_.push_back({&work, &home});
   if (idle_ < jobs_.size() && threads_.size() < count_) {
+    // The signals of the process are its main thread's; a thread begins with the mask of the one that starts it.
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
     threads_.emplace_back([this] { loop(); });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   } else {
     ready_.notify_one();
   }
 }
 
 void IoThreads::loop() {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // the signals of the process are its main thread's
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;

@@ -20,7 +20,35 @@ System::System(Options options, LogSink& log)
 // What is being done on I/O threads ends first: it posts to the reactors.
 System::~System() { io_.reset(); }
 
+namespace {
+
+// sendfile into a connection that is gone raises SIGPIPE, and no flag prevents it: the calling thread does not take it
+// while it runs a reactor. (A process that ignores it anyway does not notice.)
+class WithoutPipeSignal {
+ public:
+  WithoutPipeSignal() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~WithoutPipeSignal() {
+    const timespec none{};
+    while (::sigtimedwait(&pipe_, nullptr, &none) > 0) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  WithoutPipeSignal(const WithoutPipeSignal&) = delete;
+  WithoutPipeSignal& operator=(const WithoutPipeSignal&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+};
+
+}  // namespace
+
 void System::run() {
+  const WithoutPipeSignal guard;
   // The signals of the process are its main thread's.
   sigset_t all;
   sigset_t before;
@@ -31,6 +59,17 @@ void System::run() {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   reactors_.front()->run();
   for (std::thread& thread : threads) thread.join();
+  run_leftovers();
+}
+
+// A reactor that stopped first may have been given something by one that stopped later.
+void System::run_leftovers() {
+  constexpr int rounds_max = 1000;
+  bool any = true;
+  for (int round = 0; any && round < rounds_max; ++round) {
+    any = false;
+    for (const auto& reactor : reactors_) any |= reactor->run_leftovers();
+  }
 }
 
 void System::stop() {

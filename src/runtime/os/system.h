@@ -39,6 +39,8 @@ class System {
   T run_until_done(Task<T> task);
 
  private:
+  void run_leftovers();
+
   struct FreeScheduling final : Scheduling {
     bool refuse_try_lock() override { return false; }
   };
