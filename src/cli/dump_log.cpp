@@ -175,6 +175,10 @@ void LogDumper::print_batch(const EntryView& entry, std::int64_t position, bool 
         batch.is_control(), horizon ? fmt::format("OptionalLong[{}]", *horizon) : std::string("OptionalLong.empty"));
     crc = batch.crc();
   } else {
+    if (entry.magic() < 0) {
+      throw DumpFailure("java.lang.IllegalArgumentException",
+                        fmt::format("Invalid magic used in LegacyRecord: {}", entry.magic()));
+    }
     line = fmt::format("offset: {}", entry.last_offset());
     if (const auto legacy = entry.legacy()) crc = legacy->crc();
   }
@@ -183,42 +187,61 @@ void LogDumper::print_batch(const EntryView& entry, std::int64_t position, bool 
                    entry.magic(), records::compression_name(entry.compression()), crc, valid));
 }
 
+namespace {
+
+[[noreturn]] void fail_reading(const Error& error) {
+  throw DumpFailure(error.code == ErrorCode::invalid_record ? "org.apache.kafka.common.InvalidRecordException"
+                                                            : "org.apache.kafka.common.KafkaException",
+                    error.message);
+}
+
+std::string beginning_of_line(const EntryView& entry, const records::RecordView& record) {
+  return fmt::format("| offset: {} {}: {} keySize: {} valueSize: {}", record.offset,
+                     records::timestamp_type_name(entry.timestamp_type()), record.timestamp, record.key_size,
+                     record.value_size);
+}
+
+std::string header_keys(const records::RecordView& record) {
+  std::string keys;
+  for (const records::HeaderView& header : record.headers) {
+    if (!keys.empty()) keys += ',';
+    keys += as_java_text(as_bytes(header.key));
+  }
+  return keys;
+}
+
+}  // namespace
+
 void LogDumper::print_records(const EntryView& entry, const std::string& path) {
-  records::RecordReader reader(entry, decompressor_);
-  while (reader.next()) {
-    const records::RecordView& record = reader.record();
+  const auto print = [&](const records::RecordView& record, auto&& metadata) {
     if (record.offset.value != last_offset_ + 1) {
       not_consecutive_.of(disk_.absolute(path)).emplace_back(last_offset_, record.offset.value);
     }
     last_offset_ = record.offset.value;
-    if (!options_.skip_record_metadata) print_record_metadata(entry, record);
+    if (!options_.skip_record_metadata) out_(beginning_of_line(entry, record) + metadata());
     if (options_.print_data && !entry.is_control()) print_contents(record, options_.skip_record_metadata ? "| " : " ");
     out_("\n");
-  }
-  if (!reader.ok()) {
-    throw DumpFailure(reader.error().code == ErrorCode::invalid_record
-                          ? "org.apache.kafka.common.InvalidRecordException"
-                          : "org.apache.kafka.common.KafkaException",
-                      reader.error().message);
-  }
-}
-
-void LogDumper::print_record_metadata(const EntryView& entry, const records::RecordView& record) {
-  std::string line = fmt::format("| offset: {} {}: {} keySize: {} valueSize: {}", record.offset,
-                                 records::timestamp_type_name(entry.timestamp_type()), record.timestamp,
-                                 record.key_size, record.value_size);
-  if (entry.is_batch()) {
-    std::string keys;
-    for (const records::HeaderView& header : record.headers) {
-      if (!keys.empty()) keys += ',';
-      keys += as_java_text(as_bytes(header.key));
+  };
+  if (const auto legacy = entry.legacy()) {
+    records::LegacyRecordReader reader(*legacy, decompressor_);
+    while (reader.next()) {
+      print(reader.record(), [&] {
+        const records::LegacyEntryView& message = reader.message();
+        return fmt::format(" isValid: {} crc: {}", message.check().has_value(), message.crc());
+      });
     }
-    line += fmt::format(" sequence: {} headerKeys: [{}]", record.sequence, keys);
-  } else if (const auto legacy = entry.legacy()) {
-    line += fmt::format(" isValid: {} crc: {}", legacy->check().has_value(), legacy->crc());
+    if (!reader.ok()) fail_reading(reader.error());
+    return;
   }
-  if (entry.is_control()) line += describe_control_record(record);
-  out_(line);
+  records::RecordReader reader(entry, decompressor_);
+  while (reader.next()) {
+    const records::RecordView& record = reader.record();
+    print(record, [&] {
+      return fmt::format(" sequence: {} headerKeys: [{}]{}", record.sequence, header_keys(record),
+                         entry.is_control() ? describe_control_record(record) : "");
+    });
+  }
+  if (!reader.ok()) fail_reading(reader.error());
 }
 
 namespace {

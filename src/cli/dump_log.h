@@ -71,7 +71,6 @@ class LogDumper {
 
   void print_batch(const records::EntryView& entry, std::int64_t position, bool valid);
   void print_records(const records::EntryView& entry, const std::string& path);
-  void print_record_metadata(const records::EntryView& entry, const records::RecordView& record);
   void print_contents(const records::RecordView& record, std::string_view prefix);
   std::string decoded(Bytes bytes, ValueDecoder decoder) const;
 

@@ -194,7 +194,7 @@ bool LegacyRecordReader::next() {
   if (done_) return false;
   if (single_) {
     record_ = entry_.record();
-    magic_ = entry_.magic();
+    message_ = entry_;
     done_ = true;
     return true;
   }
@@ -214,9 +214,9 @@ bool LegacyRecordReader::next() {
   if (inner->is_compressed()) return stop(invalid("Inner messages must not be compressed"));
   position_ += bytes->size();
   record_ = inner->record();
-  magic_ = inner->magic();
+  message_ = *inner;
   record_.offset = Offset(wrapping_add(record_.offset.value, offset_base_));
-  if (magic_ == 1 && entry_.timestamp_type() == TimestampType::log_append_time) record_.timestamp = entry_.timestamp();
+  if (magic() == 1 && entry_.timestamp_type() == TimestampType::log_append_time) record_.timestamp = entry_.timestamp();
   return true;
 }
 

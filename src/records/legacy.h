@@ -66,8 +66,9 @@ class LegacyRecordReader {
 
   bool next();
   const RecordView& record() const { return record_; }
-  // Of the message itself; a wrapper of magic 1 may hold messages of magic 0.
-  std::int8_t magic() const { return magic_; }
+  // The message as it stands; a wrapper of magic 1 may hold messages of magic 0.
+  const LegacyEntryView& message() const { return message_; }
+  std::int8_t magic() const { return message_.magic(); }
   bool ok() const { return !error_; }
   const Error& error() const { return *error_; }
 
@@ -81,7 +82,7 @@ class LegacyRecordReader {
   std::int64_t offset_base_ = 0;
   bool single_ = false;
   bool done_ = false;
-  std::int8_t magic_ = 0;
+  LegacyEntryView message_;
   RecordView record_;
   std::optional<Error> error_;
 };

@@ -14,6 +14,7 @@ A transcript is text (see README.md):
 import argparse
 import contextlib
 import dataclasses
+import difflib
 import pathlib
 import re
 import shlex
@@ -118,7 +119,7 @@ class Replay:
         self.klamm, self.work = klamm, work
         dead = f"localhost:{harness.free_port()}"
         self.variables = {"$BROKER": broker, "$B": f"{broker}", "$W": str(self.work), "$DATA": str(data), "$DEAD": dead,
-                          "$FAST": str(self.work / "fast.properties")}
+                          "$FILES": str(HERE / "files"), "$FAST": str(self.work / "fast.properties")}
         (self.work / "fast.properties").write_text(
             "default.api.timeout.ms=1000\nrequest.timeout.ms=900\nmax.block.ms=1000\ndelivery.timeout.ms=1000\nlinger.ms=0\n")
 
@@ -145,11 +146,17 @@ class Replay:
         for name, expected, actual in (("standard output", arranged(entry.out), arranged(lines_of(done.stdout))),
                                        ("standard error", entry.err, without_warnings(done.stderr))):
             if not matches(expected, actual, self.variables):
-                problems.append(f"{name}:\n" + "".join(f"      - {line}\n" for line in expected) +
-                                "".join(f"      + {line}\n" for line in actual))
+                problems.append(f"{name}:\n" + "".join(f"      {line}\n" for line in self.compared(expected, actual)))
         if done.returncode != entry.exit:
             problems.append(f"exit {done.returncode}, not {entry.exit}\n")
         return "    ".join(problems)
+
+    def compared(self, expected, actual):
+        """The lines that differ, a line of agreement around them."""
+        named = list(expected)  # an expected line that a line of the output matches is shown as that line
+        for i, line in enumerate(expected):
+            named[i] = next((a for a in actual if re.fullmatch(pattern_of(line, self.variables), a)), line)
+        return list(difflib.unified_diff(named, actual, n=1, lineterm=""))[2:]
 
     def all(self, files, against):
         passed = failed = 0
