@@ -33,6 +33,7 @@ def script(path):
 
 # What needs more than one room, in the order in which a failure tells most.
 DEFAULT_PARTS = [
+    Part("unit/simulation", [str(BUILD / "klamm_simulation_tests")], "unit tests of the simulated runtime", quick=True),
     Part("structure", [sys.executable, "tests/structure/check_layers_test.py"], "layers, planted violations", quick=True),
     Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10),
     Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row"),
