@@ -13,6 +13,8 @@
 #include <climits>
 #include <cstdlib>
 
+#include "base/ensure.h"
+
 namespace klamm::runtime::os {
 namespace {
 
@@ -39,26 +41,26 @@ std::string parent_of(const std::string& path) {
 
 }  // namespace
 
-// One ring for groups of fdatasync: the kernel works on all of them at a time, 3.5 times as fast as one after the other
+// A ring for groups of fdatasync: the kernel works on all of them at a time, 3.5 times as fast as one after the other
 // (measured, 64 files).
 class OsDisk::SyncRing {
  public:
-  static constexpr unsigned entries = 64;
-
+  // Null where the kernel or the container forbids it: then threads do it.
   static std::unique_ptr<SyncRing> make() {
     auto ring = std::make_unique<SyncRing>();
-    if (::io_uring_queue_init(entries, &ring->ring_, 0) != 0) return nullptr;  // forbidden or missing: threads do it
+    if (::io_uring_queue_init(entries, &ring->ring_, 0) != 0) return nullptr;
     ring->ready_ = true;
     return ring;
   }
   SyncRing() = default;
+  SyncRing(const SyncRing&) = delete;
+  SyncRing& operator=(const SyncRing&) = delete;
   ~SyncRing() {
     if (ready_) ::io_uring_queue_exit(&ring_);
   }
 
   // The errno of each, 0 where it went well.
   std::vector<int> sync(std::span<const FileRef> files) {
-    const std::scoped_lock guard(mutex_);
     std::vector<int> results(files.size(), 0);
     for (std::size_t begin = 0; begin < files.size(); begin += entries) {
       const std::size_t count = std::min<std::size_t>(entries, files.size() - begin);
@@ -68,35 +70,39 @@ class OsDisk::SyncRing {
   }
 
  private:
+  static constexpr unsigned entries = 64;
+
   void sync_some(std::span<const FileRef> files, std::span<int> results) {
     std::vector<std::unique_ptr<OsFile::Pin>> pins;
     for (std::size_t i = 0; i < files.size(); ++i) {
       pins.push_back(std::make_unique<OsFile::Pin>(static_cast<OsFile&>(*files[i])));
       io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
+      ENSURE(entry != nullptr);
       ::io_uring_prep_fsync(entry, pins.back()->descriptor(), IORING_FSYNC_DATASYNC);
       ::io_uring_sqe_set_data64(entry, i);
     }
-    std::size_t left = files.size();
-    int submitted = ::io_uring_submit_and_wait(&ring_, static_cast<unsigned>(left));
-    while (left > 0) {
+    // Nothing is given up before all have ended: the kernel works on descriptors that are pinned here.
+    for (std::size_t ended = 0; ended < files.size();) {
+      const int result = ::io_uring_submit_and_wait(&ring_, 1);
+      ENSURE(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY, "io_uring_enter");
       io_uring_cqe* done = nullptr;
-      const int result = ::io_uring_wait_cqe(&ring_, &done);
-      if (result == -EINTR) continue;
-      if (result != 0 || submitted < 0) throw std::system_error(EIO, std::generic_category(), "io_uring");
-      results[static_cast<std::size_t>(::io_uring_cqe_get_data64(done))] = done->res < 0 ? -done->res : 0;
-      ::io_uring_cqe_seen(&ring_, done);
-      --left;
+      while (::io_uring_peek_cqe(&ring_, &done) == 0) {
+        results[static_cast<std::size_t>(::io_uring_cqe_get_data64(done))] = done->res < 0 ? -done->res : 0;
+        ::io_uring_cqe_seen(&ring_, done);
+        ++ended;
+      }
     }
   }
 
-  std::mutex mutex_;
   io_uring ring_{};
   bool ready_ = false;
 };
 
 OsDisk::OsDisk(Options options)
-    : cache_(std::make_shared<DescriptorCache>(options.descriptors_max != 0 ? options.descriptors_max : default_descriptors())),
-      ring_(options.io_uring ? SyncRing::make() : nullptr) {}
+    : cache_(std::make_shared<DescriptorCache>(
+          DescriptorCache::Options{.limit = options.descriptors_max != 0 ? options.descriptors_max : default_descriptors(),
+                                   .cachestat = options.cachestat})),
+      use_rings_(options.io_uring) {}
 
 OsDisk::~OsDisk() = default;
 
@@ -189,9 +195,31 @@ void OsDisk::sync_directory(const std::string& path) {
   if (result != 0) throw DiskError(error, "fsync", path);
 }
 
+std::unique_ptr<OsDisk::SyncRing> OsDisk::take_ring() {
+  if (!use_rings_.load(std::memory_order_relaxed)) return nullptr;
+  {
+    const std::scoped_lock guard(rings_mutex_);
+    if (!free_rings_.empty()) {
+      auto ring = std::move(free_rings_.back());
+      free_rings_.pop_back();
+      return ring;
+    }
+  }
+  auto ring = SyncRing::make();
+  if (ring == nullptr) use_rings_.store(false, std::memory_order_relaxed);
+  return ring;
+}
+
+// One file alone is as fast by fdatasync itself.
 std::vector<std::exception_ptr> OsDisk::sync_files(std::span<const FileRef> files) {
-  if (ring_ == nullptr || files.size() < 2) return Disk::sync_files(files);
-  const std::vector<int> results = ring_->sync(files);
+  std::unique_ptr<SyncRing> ring = files.size() < 2 ? nullptr : take_ring();
+  if (ring == nullptr) return Disk::sync_files(files);
+  const std::vector<int> results = ring->sync(files);
+  ring_syncs_.fetch_add(1, std::memory_order_relaxed);
+  {
+    const std::scoped_lock guard(rings_mutex_);
+    free_rings_.push_back(std::move(ring));
+  }
   std::vector<std::exception_ptr> errors(files.size());
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (results[i] != 0) errors[i] = std::make_exception_ptr(DiskError(results[i], "fdatasync", files[i]->path()));

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <list>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -16,20 +16,32 @@ class OsFile;
 // The descriptors that are open, at most so many; beyond that those that were not used lately are closed (second chance).
 class DescriptorCache {
  public:
-  explicit DescriptorCache(std::size_t limit) : limit_(std::max<std::size_t>(limit, 16)) {}
+  struct Options {
+    std::size_t limit = 512;
+    bool cachestat = true;  // false: residency is asked by probes, as where the kernel does not have it
+  };
+  explicit DescriptorCache(Options options) : limit_(std::max<std::size_t>(options.limit, 16)), cachestat_(options.cachestat) {}
 
-  // Opens the file's descriptor if it is not, making room first. Throws DiskError.
+  // Opens the file's descriptor if it is not, making room first. Files are opened in parallel. Throws DiskError.
   void open(OsFile& file);
   // The file goes, or gives its descriptor back.
   void close(OsFile& file);
+  void rename(OsFile& file, std::string path);
   std::size_t open_count() const;
 
+  // cachestat(2) answers and tells the truth here.
+  bool cachestat() const { return cachestat_.load(std::memory_order_relaxed); }
+  void distrust_cachestat() { cachestat_.store(false, std::memory_order_relaxed); }
+
  private:
-  void make_room();
+  bool evict_one();
 
   const std::size_t limit_;
+  std::atomic<bool> cachestat_;
   mutable std::mutex mutex_;
+  std::condition_variable opened_;
   std::vector<OsFile*> files_;
+  std::size_t opening_ = 0;  // count towards the limit already
   std::size_t hand_ = 0;
 };
 
@@ -77,6 +89,7 @@ class OsFile final : public File {
   std::atomic<int> descriptor_{-1};
   std::atomic<std::uint32_t> state_{0};
   std::atomic<bool> used_{false};    // since the cache's hand passed
+  bool opening_ = false;             // by some thread; the cache's
   std::size_t slot_ = 0;             // in the cache
 };
 
@@ -85,6 +98,7 @@ class OsDisk final : public Disk {
   struct Options {
     std::size_t descriptors_max = 0;   // 0: a share of RLIMIT_NOFILE
     bool io_uring = true;              // for groups of syncs, where the kernel lets us
+    bool cachestat = true;             // where the kernel has it
   };
   OsDisk() : OsDisk(Options{}) {}
   explicit OsDisk(Options options);
@@ -108,11 +122,18 @@ class OsDisk final : public Disk {
   std::string absolute(const std::string& path) override;
 
   std::size_t open_descriptors() const { return cache_->open_count(); }
+  // Groups of syncs that went through io_uring.
+  std::uint64_t ring_syncs() const { return ring_syncs_.load(std::memory_order_relaxed); }
 
  private:
   class SyncRing;
+  std::unique_ptr<SyncRing> take_ring();
+
   std::shared_ptr<DescriptorCache> cache_;
-  std::unique_ptr<SyncRing> ring_;
+  std::mutex rings_mutex_;
+  std::vector<std::unique_ptr<SyncRing>> free_rings_;  // one for each thread that syncs at a time; made when first needed
+  std::atomic<bool> use_rings_;
+  std::atomic<std::uint64_t> ring_syncs_{0};
 };
 
 }  // namespace klamm::runtime::os

@@ -4,8 +4,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "base/ensure.h"
 #include "runtime/os/disk.h"
@@ -20,21 +22,41 @@ std::size_t DescriptorCache::open_count() const {
 }
 
 void DescriptorCache::open(OsFile& file) {
-  const std::scoped_lock guard(mutex_);
+  std::unique_lock lock(mutex_);
+  opened_.wait(lock, [&] { return !file.opening_; });
   if (file.descriptor_.load(std::memory_order_relaxed) >= 0) return;  // another thread was first
-  make_room();
-  const int descriptor = ::open(file.path_.c_str(), file.flags_, 0644);
-  if (descriptor < 0) throw DiskError(errno, "open", file.path_);
-  file.slot_ = files_.size();
-  files_.push_back(&file);
-  file.descriptor_.store(descriptor, std::memory_order_relaxed);
-  file.state_.fetch_or(OsFile::open_bit, std::memory_order_release);
+  file.opening_ = true;
+  ++opening_;
+  while (files_.size() + opening_ > limit_ && evict_one()) {
+  }
+  const std::string path = file.path_;
+  const auto open_it = [&] {
+    lock.unlock();  // a cold inode takes a while, and others go on meanwhile
+    const int result = ::open(path.c_str(), file.flags_, 0644);
+    const int error = errno;
+    lock.lock();
+    errno = error;
+    return result;
+  };
+  int descriptor = open_it();
+  // The process has none left, though the limit is not reached: somebody else has too many.
+  while (descriptor < 0 && (errno == EMFILE || errno == ENFILE) && evict_one()) descriptor = open_it();
+  const int error = errno;
+  file.opening_ = false;
+  --opening_;
+  if (descriptor >= 0) {
+    file.slot_ = files_.size();
+    files_.push_back(&file);
+    file.descriptor_.store(descriptor, std::memory_order_relaxed);
+    file.state_.fetch_or(OsFile::open_bit, std::memory_order_release);
+  }
+  opened_.notify_all();
+  if (descriptor < 0) throw DiskError(error, "open", path);
 }
 
 // Passes over the open files: one that was used since the last time gets a second chance, one that is pinned stays.
-void DescriptorCache::make_room() {
-  std::size_t looked_at = 0;
-  while (files_.size() >= limit_ && looked_at++ < 2 * files_.size()) {
+bool DescriptorCache::evict_one() {
+  for (std::size_t looked_at = 0; looked_at < 2 * files_.size(); ++looked_at) {
     hand_ = hand_ < files_.size() ? hand_ : 0;
     OsFile& file = *files_[hand_];
     std::uint32_t idle = OsFile::open_bit;
@@ -47,7 +69,9 @@ void DescriptorCache::make_room() {
     files_[hand_] = files_.back();
     files_[hand_]->slot_ = hand_;
     files_.pop_back();
+    return true;
   }
+  return false;
 }
 
 void DescriptorCache::close(OsFile& file) {
@@ -59,6 +83,11 @@ void DescriptorCache::close(OsFile& file) {
   files_[file.slot_] = files_.back();
   files_[file.slot_]->slot_ = file.slot_;
   files_.pop_back();
+}
+
+void DescriptorCache::rename(OsFile& file, std::string path) {
+  const std::scoped_lock guard(mutex_);
+  file.path_ = std::move(path);
 }
 
 // --- the file ----------------------------------------------------------------------------------------------------------
@@ -168,47 +197,79 @@ struct Cachestat {
   std::uint64_t recently_evicted;
 };
 
-// Kernels before 6.5 and some containers do not have it: then a byte in every readahead window is asked for.
-bool resident_by_probes(int descriptor, std::uint64_t offset, std::uint64_t length) {
-  constexpr std::uint64_t step = 32 * 1024;
-  const auto there = [descriptor](std::uint64_t at) {
-    char byte;
-    iovec vector{&byte, 1};
-    return ::preadv2(descriptor, &vector, 1, static_cast<off_t>(at), RWF_NOWAIT) >= 0 || errno == EOPNOTSUPP;
-  };
-  for (std::uint64_t at = offset; at < offset + length; at += step) {
-    if (!there(at)) return false;
-  }
-  return length == 0 || there(offset + length - 1);
+// Null where the call is missing or forbidden.
+std::optional<std::uint64_t> cached_pages(int descriptor, std::uint64_t offset, std::uint64_t length) {
+  const CachestatRange range{offset, length};
+  Cachestat found{};
+  if (::syscall(cachestat_number, descriptor, &range, &found, 0) != 0) return std::nullopt;
+  return found.cached;
 }
 
-std::atomic<bool> cachestat_works{true};
+constexpr std::uint64_t page_bytes = 4096;
+
+std::uint64_t pages_of(std::uint64_t offset, std::uint64_t length) {
+  return (offset + length - 1) / page_bytes - offset / page_bytes + 1;
+}
+
+// Kernels before 6.5 and some containers do not have cachestat. Then the range is read as far as it is there, into one page
+// over and over: that costs a copy into the processor's cache.
+bool resident_by_reading(int descriptor, std::uint64_t offset, std::uint64_t length) {
+  constexpr std::size_t pages_at_once = 256;
+  std::byte page[page_bytes];
+  std::array<iovec, pages_at_once> vectors;
+  for (std::uint64_t at = offset; at < offset + length;) {
+    std::uint64_t wanted = 0;
+    std::size_t count = 0;
+    for (; count < vectors.size() && at + wanted < offset + length; ++count) {
+      const std::uint64_t bytes = std::min<std::uint64_t>(page_bytes, offset + length - at - wanted);
+      vectors[count] = {page, static_cast<std::size_t>(bytes)};
+      wanted += bytes;
+    }
+    const ssize_t got = ::preadv2(descriptor, vectors.data(), static_cast<int>(count), static_cast<off_t>(at), RWF_NOWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EOPNOTSUPP) return true;  // cannot be known here
+    if (got == 0) return true;                        // the end of the file
+    if (got < 0) return false;
+    at += static_cast<std::uint64_t>(got);
+  }
+  return true;
+}
 
 }  // namespace
 
 bool OsFile::resident(std::uint64_t offset, std::uint64_t length) {
   if (length == 0) return true;
   const Pin pin(*this);
-  if (cachestat_works.load(std::memory_order_relaxed)) {
-    const CachestatRange range{offset, length};
-    Cachestat found{};
-    if (::syscall(cachestat_number, pin.descriptor(), &range, &found, 0) == 0) {
-      constexpr std::uint64_t page = 4096;
-      const std::uint64_t pages = (offset + length - 1) / page - offset / page + 1;
-      return found.cached >= pages;
+  if (cache_.cachestat()) {
+    const auto cached = cached_pages(pin.descriptor(), offset, length);
+    if (cached && *cached >= pages_of(offset, length)) return true;
+    if (cached) {
+      // What lies beyond the end has no pages.
+      struct stat status {};
+      if (::fstat(pin.descriptor(), &status) != 0) return false;
+      const auto size = static_cast<std::uint64_t>(status.st_size);
+      if (offset >= size) return true;
+      return offset + length > size && *cached >= pages_of(offset, size - offset);
     }
-    cachestat_works.store(false, std::memory_order_relaxed);
+    cache_.distrust_cachestat();
   }
-  return resident_by_probes(pin.descriptor(), offset, length);
+  return resident_by_reading(pin.descriptor(), offset, length);
 }
 
 void OsFile::load(std::uint64_t offset, std::uint64_t length) {
   constexpr std::size_t window = 256 * 1024;
   ByteVector sink(static_cast<std::size_t>(std::min<std::uint64_t>(length, window)));
-  for (std::uint64_t at = offset; at < offset + length; at += sink.size()) {
-    const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(sink.size(), offset + length - at));
-    if (read_at(at, MutableBytes(sink).first(now)) < now) return;
+  std::uint64_t loaded = 0;
+  while (loaded < length) {
+    const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(sink.size(), length - loaded));
+    const std::size_t got = read_at(offset + loaded, MutableBytes(sink).first(now));
+    loaded += got;
+    if (got < now) break;
   }
+  // Overlay file systems keep the pages in a file below, and cachestat looks at the one above: nothing would ever be there.
+  if (loaded == 0 || !cache_.cachestat()) return;
+  const Pin pin(*this);
+  if (cached_pages(pin.descriptor(), offset, loaded) == std::uint64_t{0}) cache_.distrust_cachestat();
 }
 
 void OsFile::forget(std::uint64_t offset, std::uint64_t length) {
@@ -216,7 +277,7 @@ void OsFile::forget(std::uint64_t offset, std::uint64_t length) {
   ::posix_fadvise(pin.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
 }
 
-void OsFile::renamed(std::string path) { path_ = std::move(path); }
+void OsFile::renamed(std::string path) { cache_.rename(*this, std::move(path)); }
 
 void OsFile::close() { cache_.close(*this); }
 

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
-#include <map>
+#include <memory>
+#include <mutex>
 #include <system_error>
 
 #include "base/ensure.h"
@@ -32,81 +34,179 @@ SocketAddress local_address(int descriptor) {
   return to_address(raw);
 }
 
-// The listening descriptor in the epoll of one reactor.
-class Acceptor final : public Poller::Target {
- public:
-  Acceptor(EpollReactor& reactor, int descriptor, AcceptEvents& events, const SocketOptions& options)
-      : reactor_(reactor), descriptor_(descriptor), events_(events), options_(options) {
-    handle_ = reactor_.poller().add(descriptor_, *this);
-    reactor_.poller().want(handle_, EPOLLIN | EPOLLEXCLUSIVE);
-  }
-  ~Acceptor() override { reactor_.poller().remove(handle_); }
+class Acceptor;
 
-  void ready(std::uint32_t) override {
-    for (int i = 0; i < accepts_per_turn; ++i) {
-      sockaddr_storage raw{};
-      socklen_t size = sizeof raw;
-      const int descriptor = ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&raw), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (descriptor < 0) {
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EMFILE || errno == ENFILE) shed();
-        return;
-      }
-      SocketAddress peer = to_address(raw);
-      tune(descriptor, options_, peer);
-      events_.on_accepted(std::make_unique<OsSocket>(reactor_, descriptor, local_address(descriptor), std::move(peer)));
-    }
+// What the reactors that listen share. Kept by connections on their way, which may outlive the listener.
+struct Shared {
+  Shared(int its, SocketOptions with);
+  ~Shared();
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+
+  const int descriptor;  // the listener's: closed with it
+  const SocketOptions options;
+  const SocketAddress address;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Acceptor>> acceptors;  // by index of the reactor; null where nobody listens
+};
+using SharedRef = std::shared_ptr<Shared>;
+
+// The listening descriptor in the epoll of one reactor. The kernel wakes whoever went to sleep last, so that one reactor
+// would get most connections; one that has more of them than another hands the new one over.
+class Acceptor final : public Poller::Target, private Timer {
+ public:
+  Acceptor(EpollReactor& reactor, SharedRef shared, AcceptEvents& events)
+      : reactor_(reactor), shared_(std::move(shared)), events_(events) {
+    handle_ = reactor_.poller().add(shared_->descriptor, *this);
+    watch();
   }
+  ~Acceptor() override {
+    reactor_.poller().remove(handle_);
+    if (spare_ >= 0) ::close(spare_);
+  }
+
+  EpollReactor& reactor() { return reactor_; }
+  void ready(std::uint32_t) override;
+  void take(int descriptor, SocketAddress peer);
+
+  // Connections that it was given and that are open. Any thread reads it.
+  std::shared_ptr<std::atomic<int>> open = std::make_shared<std::atomic<int>>(0);
 
  private:
-  // No descriptor left: a waiting connection would wake the loop for ever. A spare one takes it in and closes it.
-  void shed() {
-    if (spare_ >= 0) ::close(spare_);
-    const int descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (descriptor >= 0) ::close(descriptor);
-    spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  }
+  void watch() { reactor_.poller().want(handle_, EPOLLIN | EPOLLEXCLUSIVE); }
+  void fired() override { watch(); }
+  void shed();
+  void rest();
+  void give(int descriptor, SocketAddress peer);
 
   EpollReactor& reactor_;
-  int descriptor_;
+  SharedRef shared_;
   AcceptEvents& events_;
-  SocketOptions options_;
   std::uint32_t handle_ = 0;
   int spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 };
 
-class OsListener final : public Listener {
- public:
-  OsListener(int descriptor, SocketOptions options)
-      : descriptor_(descriptor), options_(options), address_(local_address(descriptor)) {}
-  ~OsListener() override {
-    for (const auto& acceptor : acceptors_) ENSURE(acceptor == nullptr, "a reactor still listens");
-    ::close(descriptor_);
+Shared::Shared(int its, SocketOptions with) : descriptor(its), options(with), address(local_address(its)) {}
+Shared::~Shared() = default;
+
+// A connection on its way to the reactor that shall have it.
+struct HandOver final : Work {
+  HandOver(SharedRef its, unsigned index, int accepted, SocketAddress from)
+      : shared(std::move(its)), reactor(index), descriptor(accepted), peer(std::move(from)) {}
+
+  void run() override {
+    const std::unique_ptr<HandOver> self(this);
+    Acceptor* acceptor = nullptr;
+    {
+      // It leaves on its own reactor, where this runs: what is there now stays until this ends.
+      const std::scoped_lock guard(shared->mutex);
+      if (reactor < shared->acceptors.size()) acceptor = shared->acceptors[reactor].get();
+    }
+    if (acceptor == nullptr) {
+      ::close(descriptor);
+      return;
+    }
+    acceptor->open->fetch_sub(1, std::memory_order_relaxed);  // counted while it was on its way
+    acceptor->take(descriptor, std::move(peer));
+  }
+  void dropped() noexcept override {
+    ::close(descriptor);
+    delete this;
   }
 
-  const SocketAddress& address() const override { return address_; }
+  SharedRef shared;
+  unsigned reactor;
+  int descriptor;
+  SocketAddress peer;
+};
+
+void Acceptor::ready(std::uint32_t) {
+  for (int i = 0; i < accepts_per_turn; ++i) {
+    sockaddr_storage raw{};
+    socklen_t size = sizeof raw;
+    const int descriptor =
+        ::accept4(shared_->descriptor, reinterpret_cast<sockaddr*>(&raw), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      give(descriptor, to_address(raw));
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EMFILE || errno == ENFILE) {
+      shed();
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      rest();  // no memory: the connection stays, and would wake the loop at once again
+    }
+    return;
+  }
+}
+
+// No descriptor left: a waiting connection would wake the loop for ever. A spare one takes it in and closes it.
+void Acceptor::shed() {
+  if (spare_ >= 0) ::close(spare_);
+  const int descriptor = ::accept4(shared_->descriptor, nullptr, nullptr, SOCK_CLOEXEC);
+  if (descriptor >= 0) ::close(descriptor);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 || spare_ < 0) rest();
+}
+
+void Acceptor::rest() {
+  reactor_.poller().want(handle_, 0);
+  reactor_.arm(*this, reactor_.now() + std::chrono::milliseconds(100));
+}
+
+void Acceptor::give(int descriptor, SocketAddress peer) {
+  const Acceptor* fewest = this;
+  int count = open->load(std::memory_order_relaxed);
+  {
+    const std::scoped_lock guard(shared_->mutex);
+    for (const auto& other : shared_->acceptors) {
+      if (other == nullptr || other->open->load(std::memory_order_relaxed) >= count) continue;
+      count = other->open->load(std::memory_order_relaxed);
+      fewest = other.get();
+    }
+    if (fewest != this) {
+      fewest->open->fetch_add(1, std::memory_order_relaxed);
+      auto* handing = new HandOver(shared_, fewest->reactor_.index(), descriptor, std::move(peer));
+      fewest->reactor_.post(*handing);
+      return;
+    }
+  }
+  take(descriptor, std::move(peer));
+}
+
+void Acceptor::take(int descriptor, SocketAddress peer) {
+  SocketAddress local = local_address(descriptor);
+  tune(descriptor, shared_->options, local, peer);
+  auto socket = std::make_unique<OsSocket>(reactor_, descriptor, std::move(local), std::move(peer));
+  socket->count_in(open);
+  events_.on_accepted(std::move(socket));
+}
+
+class OsListener final : public Listener {
+ public:
+  OsListener(int descriptor, SocketOptions options) : shared_(std::make_shared<Shared>(descriptor, options)) {}
+  ~OsListener() override {
+    for (const auto& acceptor : shared_->acceptors) ENSURE(acceptor == nullptr, "a reactor still listens");
+    ::close(shared_->descriptor);
+  }
+
+  const SocketAddress& address() const override { return shared_->address; }
   void join(Reactor& reactor, AcceptEvents& events) override {
-    const std::scoped_lock guard(mutex_);
-    auto& its = slot(reactor);
-    ENSURE(its == nullptr);
-    its = std::make_unique<Acceptor>(static_cast<EpollReactor&>(reactor), descriptor_, events, options_);
+    auto acceptor = std::make_unique<Acceptor>(static_cast<EpollReactor&>(reactor), shared_, events);
+    const std::scoped_lock guard(shared_->mutex);
+    auto& acceptors = shared_->acceptors;
+    if (acceptors.size() <= reactor.index()) acceptors.resize(reactor.index() + 1);
+    ENSURE(acceptors[reactor.index()] == nullptr);
+    acceptors[reactor.index()] = std::move(acceptor);
   }
   void leave(Reactor& reactor) override {
-    const std::scoped_lock guard(mutex_);
-    slot(reactor).reset();
+    std::unique_ptr<Acceptor> acceptor;
+    const std::scoped_lock guard(shared_->mutex);
+    if (reactor.index() < shared_->acceptors.size()) acceptor = std::move(shared_->acceptors[reactor.index()]);
   }
 
  private:
-  std::unique_ptr<Acceptor>& slot(Reactor& reactor) {
-    if (acceptors_.size() <= reactor.index()) acceptors_.resize(reactor.index() + 1);
-    return acceptors_[reactor.index()];
-  }
-
-  int descriptor_;
-  SocketOptions options_;
-  SocketAddress address_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // by index of the reactor
+  SharedRef shared_;
 };
 
 // A descriptor that is closed unless somebody takes it.
@@ -184,7 +284,7 @@ Task<SocketRef> OsNetwork::connect(Reactor& reactor, SocketAddress to, SocketOpt
   const socklen_t size = from_address(to, raw);
   Descriptor owned(::socket(raw.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (owned.value < 0) fail_with(errno, "socket");
-  tune(owned.value, options, to);
+  tune(owned.value, options, {}, to);
   if (::connect(owned.value, reinterpret_cast<const sockaddr*>(&raw), size) != 0) {
     if (errno != EINPROGRESS) fail_with(errno, "connect " + to.to_string());
     Connected connected(epoll, owned.value, deadline);

@@ -61,7 +61,7 @@ socklen_t from_address(const SocketAddress& address, sockaddr_storage& raw) {
   throw std::system_error(EINVAL, std::generic_category(), "not a numeric address: " + address.host);
 }
 
-void tune(int descriptor, const SocketOptions& options, const SocketAddress& peer) {
+void tune(int descriptor, const SocketOptions& options, const SocketAddress& local, const SocketAddress& peer) {
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (options.send_buffer_bytes > 0) {
@@ -70,8 +70,12 @@ void tune(int descriptor, const SocketOptions& options, const SocketAddress& pee
   if (options.receive_buffer_bytes > 0) {
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes, sizeof options.receive_buffer_bytes);
   }
-  const bool near = peer.host.starts_with("127.") || peer.host == "::1";
-  if (near && options.send_buffer_bytes <= 0) ::setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
+  const bool near = peer.host.starts_with("127.") || peer.host == "::1" || peer.host == local.host;
+  if (!near || options.send_buffer_bytes > 0) return;
+  char name[16] = {};
+  socklen_t size = sizeof name;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, &size) != 0 || std::string_view(name) != "bbr") return;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
 }
 
 OsSocket::OsSocket(EpollReactor& reactor, int descriptor, SocketAddress local, SocketAddress peer)
@@ -85,6 +89,12 @@ OsSocket::~OsSocket() {
   if (destroyed_ != nullptr) *destroyed_ = true;
   reactor_.poller().remove(handle_);
   ::close(descriptor_);
+  if (counter_ != nullptr) counter_->fetch_sub(1, std::memory_order_relaxed);
+}
+
+void OsSocket::count_in(std::shared_ptr<std::atomic<int>> counter) {
+  counter_ = std::move(counter);
+  counter_->fetch_add(1, std::memory_order_relaxed);
 }
 
 void OsSocket::want(bool readable, bool writable) {

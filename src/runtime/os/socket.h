@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
 
 #include "runtime/network.h"
@@ -17,6 +19,9 @@ class OsSocket final : public Socket, private Poller::Target {
   // Takes the descriptor over; it is non-blocking.
   OsSocket(EpollReactor& reactor, int descriptor, SocketAddress local, SocketAddress peer);
   ~OsSocket() override;
+
+  // Counts this socket there as long as it is open.
+  void count_in(std::shared_ptr<std::atomic<int>> counter);
 
   void listen_to(SocketEvents* events) override { events_ = events; }
   void want(bool readable, bool writable) override;
@@ -39,6 +44,7 @@ class OsSocket final : public Socket, private Poller::Target {
   SocketEvents* events_ = nullptr;
   SocketAddress local_;
   SocketAddress peer_;
+  std::shared_ptr<std::atomic<int>> counter_;
 };
 
 // Addresses of the kernel's form and back. IPv4 addresses in IPv6 form are shown as IPv4.
@@ -46,7 +52,8 @@ SocketAddress to_address(const sockaddr_storage& raw);
 // Throws std::system_error when the host is no numeric address.
 socklen_t from_address(const SocketAddress& address, sockaddr_storage& raw);
 
-// TCP_NODELAY, buffers, and for local peers another congestion control than BBR, which is four times slower there.
-void tune(int descriptor, const SocketOptions& options, const SocketAddress& peer);
+// TCP_NODELAY and buffers. BBR is four times slower than cubic between processes of one machine (measured), so with a buffer
+// that the kernel sizes it is not used there. `local` may be empty when it is not known yet.
+void tune(int descriptor, const SocketOptions& options, const SocketAddress& local, const SocketAddress& peer);
 
 }  // namespace klamm::runtime::os
