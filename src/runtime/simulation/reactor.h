@@ -38,6 +38,7 @@ class SimulatedReactor final : public Reactor {
   MonoTime now() const override { return world_.now(); }
   Clock& clock() override { return clock_; }
   void post(Work& work) override;
+  bool withdraw(Work& work) override { return work_.withdraw(work); }
   void arm(Timer& timer, MonoTime at) override;
   void disarm(Timer& timer) override { timers_.disarm(timer); }
   void at_turn_end(TurnEnd& hook) override;

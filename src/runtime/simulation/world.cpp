@@ -87,6 +87,8 @@ void Host::crash_at_disk_call(std::uint64_t n, Crash kind) {
   disk_->crash_at(n);
 }
 
+void Host::cancel_crash() { disk_->crash_at(0); }
+
 void Host::died() {
   process_->state = Process::State::dead;
   held_.clear();

@@ -102,6 +102,9 @@ class Host {
   void crash(Crash kind);
   // At the n-th (from 1) disk call from now on that changes something, in the middle of whatever makes it.
   void crash_at_disk_call(std::uint64_t n, Crash kind);
+  void cancel_crash();
+  // How it died, in on_death.
+  Crash last_crash() const { return crash_kind_; }
   // A new life. The objects of the last one are gone: either it crashed, or its owner ended it in order.
   void restart();
   bool alive() const { return process_->state == Process::State::alive; }

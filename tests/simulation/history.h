@@ -1,0 +1,93 @@
+// What the clients of one story asked for and saw, and the rules it must keep. Rules are those of docs/simulation.md:
+//   R1  what was acknowledged is in the log, at its offset (of a lazy topic: unless a power cut took it; see R2)
+//   R2  what a power cut takes of a lazy topic is an end of it: nothing acknowledged later in the same life is left
+//   R3  an offset has one record, for every reader and for ever (of a lazy topic: between two power cuts)
+//   R4  no reader sees what nobody sent
+//   R5  offsets of one reader grow by one
+//   R6  an idempotent producer's records are there once, and in the order in which it sent them
+//   R7  what was acknowledged before another send began stands before it
+//   R8  a topic whose creation was acknowledged is there, one whose deletion was acknowledged never comes back
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/consumer.h"
+#include "runtime/clock.h"
+
+namespace klamm::simulation {
+
+using client::PartitionName;
+
+struct Write {
+  PartitionName partition;
+  std::string value;              // unique
+  int producer = 0;               // each life of a producer object has its own
+  int number = 0;                 // in the order of sending
+  bool idempotent = true;
+  bool promised = true;           // acks=all or 1: an acknowledgement means that it was appended
+  unsigned cuts_before = 0;       // power cuts of the broker before it was sent
+  unsigned cuts_after = 0;        // ... before it was answered
+  std::uint64_t begun = 0;        // of the history's own clock of steps
+  std::uint64_t ended = 0;        // 0: never
+  std::optional<std::int64_t> offset;  // acknowledged
+};
+
+class History {
+ public:
+  explicit History(std::vector<std::string> lazy_topics) : lazy_(std::move(lazy_topics)) {}
+
+  // The broker lost power: what is not synced may be gone.
+  void power_cut() { ++cuts_; }
+  unsigned cuts() const { return cuts_; }
+  std::size_t begin(Write write);
+  void acknowledged(std::size_t write, std::int64_t offset);
+  void failed(std::size_t write);
+
+  // A reader that reads from somewhere on, in one go.
+  int new_reader() { return ++readers_; }
+  void saw(int reader, const PartitionName& partition, std::int64_t offset, std::string_view value);
+
+  // The log as it is in the end, wholly read.
+  struct FinalLog {
+    std::int64_t start = 0;
+    std::int64_t end = 0;
+    std::map<std::int64_t, std::string> records;
+  };
+  void check(const std::map<PartitionName, FinalLog>& logs);
+
+  void fail(std::string what);
+  const std::vector<std::string>& failures() const { return failures_; }
+  std::size_t writes() const { return writes_.size(); }
+  std::size_t acknowledged() const { return acknowledged_; }
+  std::size_t reads() const { return reads_; }
+
+ private:
+  bool lazy(const PartitionName& partition) const;
+  void check_acknowledged(const std::map<PartitionName, FinalLog>& logs);
+  void check_lost_ends(const std::map<PartitionName, FinalLog>& logs);
+  void check_once_and_in_order(const std::map<PartitionName, FinalLog>& logs);
+  void check_real_time();
+  void check_seen(const std::map<PartitionName, FinalLog>& logs);
+
+  std::vector<std::string> lazy_;
+  unsigned cuts_ = 0;
+  std::uint64_t step_ = 0;
+  int readers_ = 0;
+  std::vector<Write> writes_;
+  std::map<std::string, std::size_t, std::less<>> by_value_;
+  struct Seen {
+    std::string value;
+    unsigned cuts;
+  };
+  std::map<PartitionName, std::map<std::int64_t, Seen>> seen_;
+  std::map<std::pair<int, PartitionName>, std::int64_t> positions_;
+  std::size_t acknowledged_ = 0;
+  std::size_t reads_ = 0;
+  std::vector<std::string> failures_;
+};
+
+}  // namespace klamm::simulation
