@@ -23,7 +23,6 @@ Log::State::State(Log& owner, LogDirectory& log_directory, LogOpening opening)
       producer_id_expiration(opening.producer_id_expiration),
       lock(environment.scheduling),
       files{disk, log_directory.file(opening.directory_name), log_directory.index_entries()},
-      directory_name(std::move(opening.directory_name)),
       settings(std::move(opening.settings)) {}
 
 Log::State::~State() = default;
@@ -146,7 +145,7 @@ Result<void> Log::assign_topic_id(Uuid id) {
 
 bool Log::is_future() const {
   const ShortLock::Guard guard(state_->lock);
-  return state_->directory_name.ends_with(suffix::future_directory);
+  return state_->files.directory.ends_with(suffix::future_directory);
 }
 
 LogSettingsRef Log::settings() const {
@@ -162,13 +161,12 @@ void Log::reconfigure(LogSettingsRef settings) {
   state_->wake_upkeep();
 }
 
-void Log::rename_directory(std::string directory_name) {
+void Log::rename_directory(const std::string& directory_name) {
   State& state = *state_;
   const ShortLock::Guard guard(state.lock);
   auto renamed = directory_->file(directory_name);
   state.disk.rename(state.files.directory, renamed);
   state.files.directory = std::move(renamed);
-  state.directory_name = std::move(directory_name);
   for (const auto& segment : state.segments) segment->directory_renamed();
 }
 
@@ -300,7 +298,7 @@ runtime::Task<Result<void>> Log::set_writer_epoch(Reactor& reactor, LeaderEpoch 
   }
   if (!save) co_return Result<void>();
   // The start of the epoch must be known after a crash even when nothing was appended in it (KAFKA-7415).
-  auto saving = wait_flush(state, reactor, state.request_flush(&reactor, Offset(0)));
+  auto saving = state.flush(reactor, Offset(0));
   co_return co_await std::move(saving);
 }
 

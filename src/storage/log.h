@@ -236,7 +236,7 @@ class Log : public std::enable_shared_from_this<Log> {
   runtime::Task<Result<void>> close(runtime::Reactor& reactor, bool clean);
   // Blocks. The directory gets another name, in the same log directory ("-delete", "-stray", or a future log's own
   // name).
-  void rename_directory(std::string directory_name);
+  void rename_directory(const std::string& directory_name);
 
  private:
   Log(LogDirectory& directory, LogOpening opening);

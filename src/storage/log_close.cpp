@@ -1,4 +1,3 @@
-#include "storage/log_flush.h"
 #include "storage/log_state.h"
 
 namespace klamm::storage {
@@ -52,7 +51,7 @@ runtime::Task<Result<void>> Log::close(Reactor& reactor, bool clean) {
   std::optional<Error> failure;
   if (clean) {
     // A flush that is under way goes first; nobody asks for another while the turn is held but for waiting appends.
-    auto flushing = wait_flush(state, reactor, state.request_flush(&reactor, Offset(0)));
+    auto flushing = state.flush(reactor, Offset(0));
     if (auto flushed = co_await std::move(flushing); !flushed) failure = std::move(flushed.error());
     try {
       if (!failure) {
@@ -66,7 +65,7 @@ runtime::Task<Result<void>> Log::close(Reactor& reactor, bool clean) {
   {
     const ShortLock::Guard guard(state.lock);
     state.closed = true;
-    for (const auto& segment : state.segments) segment->close_index_files();
+    for (const auto& segment : state.segments) segment->close_files();
   }
   state.scratch.reset();
   if (failure) co_return std::unexpected(std::move(*failure));

@@ -16,19 +16,17 @@ Reactor& home_reactor(const runtime::Environment& environment, const TopicPartit
 
 }  // namespace
 
-std::int64_t Log::State::request_flush(Reactor* reactor, Offset up_to) {
-  bool start = false;
-  std::int64_t number = 0;
-  {
-    const ShortLock::Guard guard(lock);
-    if (!flush_job) flush_job = std::make_unique<FlushJob>(*this);
-    FlushJob& job = *flush_job;
-    number = ++job.requested_;
-    job.wanted_ = std::max(job.wanted_, up_to);
-    start = !job.active_ && !job.failed_;
-    if (start) job.active_ = true;
-  }
-  if (!start) return number;
+std::int64_t Log::State::ask_flush_locked(Offset up_to, bool& start) {
+  if (!flush_job) flush_job = std::make_unique<FlushJob>(*this);
+  FlushJob& job = *flush_job;
+  job.wanted_ = std::max(job.wanted_, up_to);
+  start = !job.active_ && !job.failed_;
+  if (start) job.active_ = true;
+  return ++job.requested_;
+}
+
+// By who found it inactive.
+void Log::State::start_flush(Reactor* reactor) {
   const bool here = reactor != nullptr && reactor->is_current();
   flush_job->reactor_ = here ? reactor : &home_reactor(environment, log.name());
   flush_job->keep_ = log.shared_from_this();
@@ -37,7 +35,39 @@ std::int64_t Log::State::request_flush(Reactor* reactor, Offset up_to) {
   } else {
     flush_job->reactor_->post(*flush_job);
   }
-  return number;
+}
+
+void Log::State::request_flush(Reactor* reactor, Offset up_to) {
+  bool start = false;
+  {
+    const ShortLock::Guard guard(lock);
+    ask_flush_locked(up_to, start);
+  }
+  if (start) start_flush(reactor);
+}
+
+runtime::Task<Result<void>> Log::State::flush(Reactor& reactor, Offset up_to) {
+  bool start = false;
+  std::int64_t number = 0;
+  {
+    const ShortLock::Guard guard(lock);
+    number = ask_flush_locked(up_to, start);
+    ++flush_job->waiting_;
+  }
+  if (start) start_flush(&reactor);
+  auto waiting = flush_job->done_.wait(reactor, Offset(number), runtime::never);
+  const auto result = co_await std::move(waiting);
+  {
+    const ShortLock::Guard guard(lock);
+    --flush_job->waiting_;
+  }
+  if (result == runtime::WaitResult::reached) co_return Result<void>();
+  co_return std::unexpected(directory.offline() ? directory.offline_error() : Error{ErrorCode::not_leader_or_follower});
+}
+
+std::unique_ptr<Log::State::FlushJob> Log::State::take_idle_flush_job_locked() {
+  const bool idle = flush_job && !flush_job->active_ && !flush_job->failed_ && flush_job->waiting_ == 0;
+  return idle ? std::move(flush_job) : nullptr;
 }
 
 void Log::State::FlushJob::run() {
@@ -50,6 +80,7 @@ void Log::State::FlushJob::turn_ended() {
 Log::State::FlushJob::Files Log::State::FlushJob::collect() {
   const ShortLock::Guard guard(state_.lock);
   running_ = requested_;
+  truncations_ = state_.truncations;
   Files work{.up_to = std::min(wanted_, state_.log_end), .directory = state_.files.directory};
   work.names = std::exchange(state_.names_unsynced, false);
   work.parent = std::exchange(state_.parent_unsynced, false);
@@ -118,46 +149,55 @@ void Log::State::FlushJob::done() {
   {
     const ShortLock::Guard guard(state_.lock);
     finished = running_;
-    if (up_to_ > state_.flushed) {
+    // After a truncation other records stand where those were that are on disk now.
+    if (up_to_ > state_.flushed && truncations_ == state_.truncations) {
       state_.flushed = std::min(up_to_, state_.log_end);
       state_.touch(LogDirectory::recovery_point_moved);
     }
     if (state_.flushed >= state_.log_end) state_.flush_due.reset();
-    again = requested_ > finished;
-    active_ = again;
-    // From here on another thread may begin the next one.
-    if (!again) keep_.reset();
   }
   done_.advance(Offset(finished));
+  {
+    const ShortLock::Guard guard(state_.lock);
+    again = requested_ > finished;
+    active_ = again;
+    // From here on another thread may begin the next one, or free this one.
+    if (!again) keep_.reset();
+  }
   if (again) reactor_->offload(*this);
 }
 
-runtime::Task<Result<void>> wait_flush(Log::State& state, Reactor& reactor, std::int64_t number) {
-  auto waiting = state.flush_job->done_.wait(reactor, Offset(number), runtime::never);
-  if (co_await std::move(waiting) == runtime::WaitResult::reached) co_return Result<void>();
-  co_return std::unexpected(state.directory.offline() ? state.directory.offline_error()
-                                                      : Error{ErrorCode::not_leader_or_follower});
+void Log::State::FlushJob::dropped() noexcept {
+  LogRef keep;  // outlives the guard: the log may end with it
+  const ShortLock::Guard guard(state_.lock);
+  failed_ = true;
+  active_ = false;
+  keep.swap(keep_);
 }
 
 runtime::Task<Result<void>> Log::synced(Reactor& reactor, Offset up_to) {
   State& state = *state_;
+  Offset end;
   {
     const ShortLock::Guard guard(state.lock);
     if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
     if (state.flushed >= up_to) co_return Result<void>();
+    end = state.log_end;
   }
-  auto waiting = wait_flush(state, reactor, state.request_flush(&reactor, log_end()));
-  co_return co_await std::move(waiting);
+  auto flushing = state.flush(reactor, end);
+  co_return co_await std::move(flushing);
 }
 
 runtime::Task<Result<void>> Log::flush_all(Reactor& reactor) {
   State& state = *state_;
+  Offset end;
   {
     const ShortLock::Guard guard(state.lock);
     if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
+    end = state.log_end;
   }
-  auto waiting = wait_flush(state, reactor, state.request_flush(&reactor, log_end()));
-  co_return co_await std::move(waiting);
+  auto flushing = state.flush(reactor, end);
+  co_return co_await std::move(flushing);
 }
 
 }  // namespace klamm::storage

@@ -12,7 +12,6 @@ class Log::State::FlushJob final : public runtime::BlockingWork, public runtime:
 
  private:
   friend struct Log::State;
-  friend runtime::Task<Result<void>> wait_flush(Log::State& state, runtime::Reactor& reactor, std::int64_t number);
 
   struct Files {
     Offset up_to;
@@ -28,6 +27,8 @@ class Log::State::FlushJob final : public runtime::BlockingWork, public runtime:
   void turn_ended() override;  // after all that this turn appends
   void block() override;       // on an I/O thread
   void done() override;        // on reactor_
+  // The reactor ended before: nobody is there any more to be answered.
+  void dropped() noexcept override;
   Files collect();
   void sync_snapshots(const Files& work);
 
@@ -38,14 +39,13 @@ class Log::State::FlushJob final : public runtime::BlockingWork, public runtime:
   std::int64_t requested_ = 0;
   std::int64_t running_ = 0;  // the number that the running flush covers
   Offset wanted_{0};          // records below it are to be on disk
+  std::size_t waiting_ = 0;   // coroutines that wait for one
   bool active_ = false;
   bool failed_ = false;
+  std::uint32_t truncations_ = 0;
   Offset up_to_{0};  // what the running flush brings to disk
 
   runtime::Watermark done_;  // the numbers of flushes that are done
 };
-
-// Until that flush is done. KAFKA_STORAGE_ERROR when it failed.
-runtime::Task<Result<void>> wait_flush(Log::State& state, runtime::Reactor& reactor, std::int64_t number);
 
 }  // namespace klamm::storage

@@ -16,6 +16,7 @@ using runtime::OpenMode;
 namespace {
 
 constexpr std::uint64_t epochs_bytes_max = 16u << 20;
+constexpr std::uint64_t partition_metadata_bytes_max = 4096;
 
 class Loader {
  public:
@@ -62,8 +63,12 @@ void Loader::list() {
 }
 
 void Loader::read_topic_id() {
-  const auto read =
-      names_.contains(partition_metadata_name) ? read_partition_metadata(disk_, state_.files.directory) : std::nullopt;
+  std::optional<Result<Uuid>> read;
+  if (names_.contains(partition_metadata_name)) {
+    const auto file = path(partition_metadata_name);
+    const auto content = disk_.read_file(file, partition_metadata_bytes_max);
+    read = parse_partition_metadata(as_text(content), file);
+  }
   if (read && *read) {
     if (opening_.topic_id && *opening_.topic_id != **read) {
       throw std::runtime_error(
@@ -486,6 +491,8 @@ void Loader::load() {
     }
   }
   state_.refresh_first_unstable_locked();
+  // A log that nobody uses holds no descriptor.
+  for (const auto& segment : state_.segments) segment->close_files();
   // What was made or found out here is durable with the first flush: until then another start would find it out again.
 }
 

@@ -143,7 +143,6 @@ struct Log::State {
   // --- under `lock` ------------------------------------------------------------------------------------------------
   mutable runtime::ShortLock lock;
   LogFiles files;
-  std::string directory_name;
   LogSettingsRef settings;
   std::optional<Uuid> topic_id;
   std::atomic<bool> closed{false};  // read without the lock too
@@ -152,6 +151,7 @@ struct Log::State {
   Offset local_log_start{0};
   Offset high_watermark{0};
   Offset log_end{0};
+  std::uint32_t truncations = 0;
   Offset flushed{0};  // the recovery point
   std::optional<Offset> first_unstable;
   LeaderEpoch writer_epoch = no_leader_epoch;
@@ -176,6 +176,7 @@ struct Log::State {
   std::unique_ptr<AppendScratch> scratch;
   std::vector<Offset> snapshots;  // offsets of the .snapshot files, ascending
   Offset last_snapshot{0};
+  Offset end_at_last_rest{-1};  // says whether anything was appended in between
 
   // --- flushing ----------------------------------------------------------------------------------------------------
   class FlushJob;
@@ -273,9 +274,13 @@ struct Log::State {
   void set_producers(ProducerBuild build, Offset end);
 
   // --- log_flush.cpp -----------------------------------------------------------------------------------------------
-  // Asks for a flush that brings to disk: records below `up_to`, and what else is marked unsaved or unsynced now.
-  // Returns its number, which wait_flush awaits. `reactor`: the caller's, when it is on one.
-  std::int64_t request_flush(runtime::Reactor* reactor, Offset up_to);
+  // Brings to disk: records below `up_to`, and what else is marked unsaved or unsynced now. request_flush() does not
+  // wait for it; `reactor`: the caller's, when it is on one.
+  void request_flush(runtime::Reactor* reactor, Offset up_to);
+  runtime::Task<Result<void>> flush(runtime::Reactor& reactor, Offset up_to);
+  std::int64_t ask_flush_locked(Offset up_to, bool& start);
+  void start_flush(runtime::Reactor* reactor);
+  std::unique_ptr<FlushJob> take_idle_flush_job_locked();
 
   // --- retention.cpp -----------------------------------------------------------------------------------------------
   bool may_delete_locked(Timestamp now) const;

@@ -310,6 +310,40 @@ TEST(Log, FlushMsSyncsLaterAndDelaysNoAck) {
   EXPECT_EQ(log->due(), runtime::never);
 }
 
+TEST(Log, ASyncOverATruncationSaysNothingOfTheRecordsThatCameAfterIt) {
+  LogWorld world;
+  const auto log = world.open_leading();
+  world.produced(log, {.count = 4});
+  runtime::TaskGroup group(world.first);
+  auto syncing = [&]() -> runtime::Task<void> {
+    auto flushing = log->flush_all(world.first);
+    EXPECT_TRUE(co_await std::move(flushing));
+  };
+  group.start(syncing());
+  bool truncated = false;
+  world.disk.before = [&](std::string_view operation, const std::string& path) {
+    // While the file is on its way to the disk, its end is replaced.
+    if (operation != "sync_data" || !path.ends_with(".log") || std::exchange(truncated, true)) return;
+    auto truncating = [&]() -> runtime::Task<void> {
+      auto cut = log->truncate_to(world.second, Offset(0));
+      EXPECT_TRUE(*co_await std::move(cut));
+      auto producing = world.producing(log, world.second, {.count = 4});
+      EXPECT_TRUE(co_await std::move(producing));
+    };
+    runtime::TaskGroup other(world.second);
+    other.start(truncating());
+    while (other.running() > 0) world.second.turn();
+    world.first.hold_blocking = world.second.hold_blocking = true;  // the next sync comes later
+  };
+  world.settle();
+  EXPECT_TRUE(truncated);
+  EXPECT_EQ(log->log_end(), Offset(4));
+  EXPECT_EQ(log->recovery_point(), Offset(0));
+  world.first.hold_blocking = world.second.hold_blocking = false;
+  world.settle();
+  EXPECT_EQ(log->recovery_point(), Offset(4));
+}
+
 TEST(Log, AFailedSyncIsFinal) {
   LogWorld world({.flush_messages = 1});
   const auto log = world.open_leading();

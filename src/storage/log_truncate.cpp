@@ -36,6 +36,7 @@ bool Log::State::truncate_now(Offset offset) {
   {
     const ShortLock::Guard guard(lock);
     hints.reset();
+    ++truncations;
     segments.resize(segments.size() - dropped.size());
     last.apply_cut(cut, environment.clock.wall());
     log_end = offset;
@@ -62,6 +63,7 @@ void Log::State::truncate_fully_now(Offset offset, std::optional<Offset> new_log
   {
     const ShortLock::Guard guard(lock);
     hints.reset();
+    ++truncations;
     producers.clear();
     epochs.clear();
     epochs_unsaved = true;

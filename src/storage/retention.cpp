@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ensure.h"
+#include "storage/log_flush.h"
 #include "storage/log_state.h"
 
 namespace klamm::storage {
@@ -247,11 +248,17 @@ void Log::State::rebuild_wrong_indexes() {
 }
 
 void Log::State::let_go_of_memory() {
+  const bool idle = std::exchange(end_at_last_rest, log_end) == log_end;
+  if (idle) scratch.reset();
+  std::unique_ptr<FlushJob> ended;  // destroyed outside of the lock
   const ShortLock::Guard guard(lock);
-  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
-    segments[i]->offset_index.trim_memory(0);
-    segments[i]->index_memory.set(0);
-    segments[i]->close_index_files();
+  if (idle) hints.reset();
+  if (idle) ended = take_idle_flush_job_locked();
+  for (const auto& segment : segments) {
+    if (segment == segments.back() && !idle) continue;
+    segment->offset_index.trim_memory(0);
+    segment->index_memory.set(segment->offset_index.memory().size());
+    segment->close_files();
   }
 }
 

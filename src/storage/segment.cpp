@@ -7,23 +7,28 @@ using runtime::OpenMode;
 
 // --- files ---------------------------------------------------------------------------------------------------------
 
-const FileRef& Segment::open(FileRef& file, std::string_view file_suffix, OpenMode mode) {
-  if (!file)
-    file = files_->disk.open(files_->path(segment_file_name(base, file_suffix) + std::string(name_suffix_)), mode);
-  return file;
+std::string Segment::name(std::string_view file_suffix) const {
+  return files_->path(segment_file_name(base, file_suffix) + std::string(deleted_ ? suffix::deleted : ""));
+}
+
+const FileRef& Segment::open(FileRef Open::* file, std::string_view file_suffix) {
+  if (!open_) open_ = std::make_unique<Open>();
+  FileRef& opened = (*open_).*file;
+  if (!opened) opened = files_->disk.open(name(file_suffix), OpenMode::create);
+  return opened;
 }
 
 const FileRef& Segment::log_file() {
-  return open(log_, suffix::log, OpenMode::create);
+  return open(&Open::log, suffix::log);
 }
 const FileRef& Segment::index_file() {
-  return open(index_, suffix::index, OpenMode::create);
+  return open(&Open::index, suffix::index);
 }
 const FileRef& Segment::time_index_file() {
-  return open(time_index_, suffix::time_index, OpenMode::create);
+  return open(&Open::time_index, suffix::time_index);
 }
 const FileRef& Segment::transaction_index_file() {
-  return open(transaction_index_, suffix::transaction_index, OpenMode::create);
+  return open(&Open::transaction_index, suffix::transaction_index);
 }
 
 void Segment::open_files() {
@@ -44,34 +49,27 @@ void Segment::open_indexes() {
 }
 
 void Segment::directory_renamed() {
+  if (!open_) return;
   const auto tell = [&](const FileRef& file, std::string_view file_suffix) {
-    if (file) file->renamed(files_->path(segment_file_name(base, file_suffix) + std::string(name_suffix_)));
+    if (file) file->renamed(name(file_suffix));
   };
-  tell(log_, suffix::log);
-  tell(index_, suffix::index);
-  tell(time_index_, suffix::time_index);
-  tell(transaction_index_, suffix::transaction_index);
+  tell(open_->log, suffix::log);
+  tell(open_->index, suffix::index);
+  tell(open_->time_index, suffix::time_index);
+  tell(open_->transaction_index, suffix::transaction_index);
 }
 
-void Segment::close_index_files() {
-  index_.reset();
-  time_index_.reset();
-  transaction_index_.reset();
+void Segment::close_files() {
+  open_.reset();
 }
 
 void Segment::rename_to_deleted() {
-  const auto rename = [&](const FileRef& file, std::string_view file_suffix) {
-    const auto from = files_->path(segment_file_name(base, file_suffix));
-    const auto to = from + std::string(suffix::deleted);
-    if (!files_->disk.exists(from)) return;
-    files_->disk.rename(from, to);
-    if (file) file->renamed(to);
-  };
-  rename(log_, suffix::log);
-  rename(index_, suffix::index);
-  rename(time_index_, suffix::time_index);
-  rename(transaction_index_, suffix::transaction_index);
-  name_suffix_ = suffix::deleted;
+  for (const auto file_suffix : {suffix::log, suffix::index, suffix::time_index, suffix::transaction_index}) {
+    const auto from = name(file_suffix);
+    if (files_->disk.exists(from)) files_->disk.rename(from, from + std::string(suffix::deleted));
+  }
+  deleted_ = true;
+  directory_renamed();
 }
 
 void Segment::remove_files(runtime::Disk& disk, const std::string& directory, Offset base,

@@ -90,8 +90,8 @@ class Segment {
   void open_indexes();
   // The directory has another name now.
   void directory_renamed();
-  // Lets go of what only index look-ups need.
-  void close_index_files();
+  // Lets go of them; the next that needs one opens it again.
+  void close_files();
   SegmentView view(Offset target);
 
   // --- offsets -----------------------------------------------------------------------------------------------------
@@ -143,14 +143,18 @@ class Segment {
   std::string to_string() const;
 
  private:
-  const runtime::FileRef& open(runtime::FileRef& file, std::string_view file_suffix, runtime::OpenMode mode);
+  struct Open {
+    runtime::FileRef log;
+    runtime::FileRef index;
+    runtime::FileRef time_index;
+    runtime::FileRef transaction_index;
+  };
+  const runtime::FileRef& open(runtime::FileRef Open::* file, std::string_view file_suffix);
+  std::string name(std::string_view file_suffix) const;
 
   const LogFiles* files_;
-  std::string_view name_suffix_;
-  runtime::FileRef log_;
-  runtime::FileRef index_;
-  runtime::FileRef time_index_;
-  runtime::FileRef transaction_index_;
+  std::unique_ptr<Open> open_;
+  bool deleted_ = false;  // the names end in ".deleted"
 };
 using SegmentRef = std::shared_ptr<Segment>;
 

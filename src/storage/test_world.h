@@ -256,6 +256,7 @@ class StepReactor final : public runtime::Reactor {
   runtime::MonoTime now() const override { return clock_.now(); }
   runtime::Clock& clock() override { return clock_; }
   void post(runtime::Work& work) override { work_.push(work); }
+  bool withdraw(runtime::Work& work) override { return work_.withdraw(work); }
   void arm(runtime::Timer& timer, runtime::MonoTime at) override { timers_.arm(*this, timer, at); }
   void disarm(runtime::Timer& timer) override { timers_.disarm(timer); }
   void at_turn_end(runtime::TurnEnd& hook) override { hooks_.add(hook); }
