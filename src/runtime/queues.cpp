@@ -27,6 +27,35 @@ bool WorkQueue::run() {
   return true;
 }
 
+bool WorkQueue::withdraw(Work& work) {
+  // What was pushed since comes behind what was taken.
+  Work** end = &taken_;
+  while (*end != nullptr) end = &(*end)->next_;
+  *end = take_in_order();
+  for (Work** at = &taken_; *at != nullptr; at = &(*at)->next_) {
+    if (*at != &work) continue;
+    *at = work.next_;
+    return true;
+  }
+  return false;
+}
+
+void BlockingWorkList::push(BlockingWork& work, Reactor& home) {
+  work.home_ = &home;
+  work.next_ = nullptr;
+  (last_ != nullptr ? last_->next_ : first_) = &work;
+  last_ = &work;
+  ++count_;
+}
+
+BlockingWork& BlockingWorkList::pop() {
+  BlockingWork& work = *first_;
+  first_ = work.next_;
+  if (first_ == nullptr) last_ = nullptr;
+  --count_;
+  return work;
+}
+
 void WorkQueue::drop() {
   for (Work* list : {taken_, take_in_order()}) {
     while (list != nullptr) {

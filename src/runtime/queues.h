@@ -25,6 +25,8 @@ class WorkQueue {
 
   // Runs what was pushed before the call, in that order. True when there was any. What is left when one throws stays.
   bool run();
+  // Takes it out, if it is there. By the owner.
+  bool withdraw(Work& work);
   // Tells all that is queued that it will not run.
   void drop();
 
@@ -33,6 +35,22 @@ class WorkQueue {
 
   std::atomic<Work*> head_{nullptr};
   Work* taken_ = nullptr;  // in order; the owner's
+};
+
+// Jobs for I/O threads in their order; guarded by whoever has it.
+class BlockingWorkList {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  std::size_t size() const { return count_; }
+  void push(BlockingWork& work, Reactor& home);
+  BlockingWork& pop();
+  // Its block() has ended.
+  static void post_completion(BlockingWork& work) { work.home_->post(work.completion_); }
+
+ private:
+  BlockingWork* first_ = nullptr;
+  BlockingWork* last_ = nullptr;
+  std::size_t count_ = 0;
 };
 
 // The owner's thread only.

@@ -66,12 +66,28 @@ class TurnEnd {
 // Runs `block()` on an I/O thread, then `done()` on the reactor that offloaded it. `block` may throw: done() then finds it in `failure`.
 class BlockingWork {
  public:
+  BlockingWork() = default;
+  BlockingWork(const BlockingWork&) = delete;
+  BlockingWork& operator=(const BlockingWork&) = delete;
   virtual ~BlockingWork() = default;
   virtual void block() = 0;
   virtual void done() = 0;
   // Instead of done(), when the reactor ends before.
   virtual void dropped() noexcept {}
   std::exception_ptr failure;
+
+ private:
+  friend class BlockingWorkList;
+  // What the I/O thread posts when it is through.
+  struct Completion final : Work {
+    explicit Completion(BlockingWork& its) : work(its) {}
+    void run() override { work.done(); }
+    void dropped() noexcept override { work.dropped(); }
+    BlockingWork& work;
+  };
+  Completion completion_{*this};
+  Reactor* home_ = nullptr;
+  BlockingWork* next_ = nullptr;
 };
 
 // Only `post`, `now` and `index` may be called from another thread.
@@ -86,6 +102,8 @@ class Reactor {
 
   // Any thread. Runs in the order of posting, in a later turn (or later in this one).
   virtual void post(Work& work) = 0;
+  // Takes posted work back, if it was not run yet: true then. On the reactor; slow, for work that goes before its time.
+  virtual bool withdraw(Work& work) = 0;
   virtual void arm(Timer& timer, MonoTime at) = 0;
   virtual void disarm(Timer& timer) = 0;
   virtual void at_turn_end(TurnEnd& hook) = 0;

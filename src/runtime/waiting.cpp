@@ -4,39 +4,6 @@
 
 namespace klamm::runtime {
 
-// --- Resumption --------------------------------------------------------------------------------------------------------
-
-struct Resumption::Node final : Work {
-  explicit Node(Resumption& its) : owner(&its) {}
-
-  void run() override {
-    Resumption* resumption = owner;
-    const auto handle = resumption != nullptr ? resumption->handle_ : std::coroutine_handle<>();
-    if (resumption != nullptr) resumption->node_.store(nullptr, std::memory_order_relaxed);
-    delete this;
-    if (handle) handle.resume();
-  }
-  void dropped() noexcept override {
-    if (owner != nullptr) owner->node_.store(nullptr, std::memory_order_relaxed);
-    delete this;
-  }
-
-  Resumption* owner;  // the reactor's thread alone changes it, once the node is posted
-
-  static void* operator new(std::size_t size) { return detail::allocate_frame(size); }
-  static void operator delete(void* node, std::size_t size) noexcept { detail::free_frame(node, size); }
-};
-
-Resumption::~Resumption() {
-  if (Node* node = node_.load(std::memory_order_acquire)) node->owner = nullptr;
-}
-
-void Resumption::post() {
-  auto* node = new Node(*this);
-  node_.store(node, std::memory_order_release);
-  reactor_.post(*node);
-}
-
 namespace {
 
 struct PostedResume {

@@ -17,28 +17,38 @@
 
 namespace klamm::runtime {
 
-// Resumes a suspended coroutine on a reactor, from any thread. What is posted is a node of its own, so that a coroutine
-// that is destroyed while the node stands in the queue is simply not resumed. Lives in the waiting coroutine.
-class Resumption {
+// Resumes a suspended coroutine on a reactor, from any thread. Lives in the waiting coroutine, which may be destroyed while
+// the resumption is on its way.
+class Resumption final : private Work {
  public:
   explicit Resumption(Reactor& reactor) : reactor_(reactor) {}
   Resumption(const Resumption&) = delete;
   Resumption& operator=(const Resumption&) = delete;
-  // On the reactor.
-  ~Resumption();
+  // On the reactor. A thread that may still call post() is kept out by the caller's own lock.
+  ~Resumption() override {
+    if (posted_) reactor_.withdraw(*this);
+  }
 
   Reactor& reactor() const { return reactor_; }
   void wait_for(std::coroutine_handle<> handle) { handle_ = handle; }
   // Once per wait.
-  void post();
+  void post() {
+    posted_ = true;
+    reactor_.post(*this);
+  }
   // On the reactor: at once, instead of post().
   void resume_now() { handle_.resume(); }
 
  private:
-  struct Node;
+  void run() override {
+    posted_ = false;
+    handle_.resume();
+  }
+  void dropped() noexcept override { posted_ = false; }
+
   Reactor& reactor_;
   std::coroutine_handle<> handle_;
-  std::atomic<Node*> node_{nullptr};
+  bool posted_ = false;
 };
 
 // Continues on `reactor`, from wherever it is; at once when it is there.

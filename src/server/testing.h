@@ -99,6 +99,7 @@ class FakeReactor final : public runtime::Reactor {
   runtime::MonoTime now() const override { return clock_.now_; }
   runtime::Clock& clock() override { return clock_; }
   void post(runtime::Work& work) override { posted_.push(work); }
+  bool withdraw(runtime::Work& work) override { return posted_.withdraw(work); }
   void arm(runtime::Timer& timer, runtime::MonoTime at) override { timers_.arm(*this, timer, at); }
   void disarm(runtime::Timer& timer) override { timers_.disarm(timer); }
   void at_turn_end(runtime::TurnEnd& hook) override { hooks_.add(hook); }

@@ -34,6 +34,7 @@ class EpollReactor final : public Reactor {
   MonoTime now() const override { return now_; }
   Clock& clock() override { return clock_; }
   void post(Work& work) override;
+  bool withdraw(Work& work) override { return work_.withdraw(work); }
   void arm(Timer& timer, MonoTime at) override { timers_.arm(*this, timer, at); }
   void disarm(Timer& timer) override { timers_.disarm(timer); }
   void at_turn_end(TurnEnd& hook) override { hooks_.add(hook); }

@@ -2,30 +2,7 @@
 
 #include <signal.h>
 
-#include "runtime/task.h"
-
 namespace klamm::runtime::os {
-namespace {
-
-struct Completion final : Work {
-  explicit Completion(BlockingWork& its) : work(its) {}
-  void run() override {
-    BlockingWork& ended = work;
-    delete this;
-    ended.done();
-  }
-  void dropped() noexcept override {
-    BlockingWork& ended = work;
-    delete this;
-    ended.dropped();
-  }
-  BlockingWork& work;
-
-  static void* operator new(std::size_t size) { return detail::allocate_frame(size); }
-  static void operator delete(void* completion, std::size_t size) noexcept { detail::free_frame(completion, size); }
-};
-
-}  // namespace
 
 IoThreads::~IoThreads() {
   {
@@ -38,7 +15,7 @@ IoThreads::~IoThreads() {
 
 void IoThreads::run(BlockingWork& work, Reactor& home) {
   const std::scoped_lock guard(mutex_);
-  jobs_.push_back({&work, &home});
+  jobs_.push(work, home);
   if (idle_ < jobs_.size() && threads_.size() < count_) {
     // The signals of the process are its main thread's; a thread begins with the mask of the one that starts it.
     sigset_t all;
@@ -59,15 +36,14 @@ void IoThreads::loop() {
     ready_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
     --idle_;
     if (jobs_.empty()) return;
-    const Job job = jobs_.front();
-    jobs_.pop_front();
+    BlockingWork& work = jobs_.pop();
     lock.unlock();
     try {
-      job.work->block();
+      work.block();
     } catch (...) {
-      job.work->failure = std::current_exception();
+      work.failure = std::current_exception();
     }
-    job.home->post(*new Completion(*job.work));
+    BlockingWorkList::post_completion(work);
     lock.lock();
   }
 }

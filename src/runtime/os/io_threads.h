@@ -2,12 +2,11 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include "runtime/reactor.h"
+#include "runtime/queues.h"
 
 namespace klamm::runtime::os {
 
@@ -23,16 +22,12 @@ class IoThreads {
   void run(BlockingWork& work, Reactor& home);
 
  private:
-  struct Job {
-    BlockingWork* work;
-    Reactor* home;
-  };
   void loop();
 
   unsigned count_;
   std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Job> jobs_;
+  BlockingWorkList jobs_;
   std::vector<std::thread> threads_;
   unsigned idle_ = 0;
   bool stopping_ = false;
