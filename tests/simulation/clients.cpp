@@ -82,7 +82,7 @@ void Clients::start_producer(ProducerPlan plan) { tasks_.start(counted(produce(s
 Task<void> Clients::produce(ProducerPlan plan, sim::Chance chance) {
   for (int done = 0; done < plan.records;) {
     const int count = std::min(plan.records - done, plan.records_per_life);
-    auto life = produce_life(plan, chance, ++producers_, count);
+    auto life = produce_life(plan, chance, history_.new_producer(), count);
     co_await std::move(life);
     done += count;
   }

@@ -75,7 +75,6 @@ class Clients {
   History& history_;
   sim::Chance chance_;
   std::vector<TopicPlan> topics_;
-  int producers_ = 0;
   int admins_ = 0;
   std::size_t running_ = 0;
   std::size_t operations_ = 0;

@@ -47,6 +47,7 @@ class History {
   void acknowledged(std::size_t write, std::int64_t offset);
   void failed(std::size_t write);
 
+  int new_producer() { return ++producers_; }
   // A reader that reads from somewhere on, in one go.
   int new_reader() { return ++readers_; }
   void saw(int reader, const PartitionName& partition, std::int64_t offset, std::string_view value);
@@ -76,6 +77,7 @@ class History {
   std::vector<std::string> lazy_;
   unsigned cuts_ = 0;
   std::uint64_t step_ = 0;
+  int producers_ = 0;
   int readers_ = 0;
   std::vector<Write> writes_;
   std::map<std::string, std::size_t, std::less<>> by_value_;

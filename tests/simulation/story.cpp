@@ -4,6 +4,7 @@
 
 #include "broker_process.h"
 #include "clients.h"
+#include "files.h"
 #include "history.h"
 #include "nemesis.h"
 #include "runtime/simulation/disk.h"
@@ -139,7 +140,10 @@ class Story {
     wait_for("the end of the readers", [&] { return clients_[0]->stopped() && clients_[1]->stopped(); });
 
     check("at the end");
-    broker_->stop(true);
+    broker_->stop(false);
+    wait_for("a clean stop", [&] { return broker_->state() == BrokerProcess::State::down; });
+    check_files(broker_host_.disk(), *history_);
+    broker_->start();
     wait_for("a broker that was started again", [&] { return broker_->serving(); });
     check("after a clean stop");
   }

@@ -221,6 +221,9 @@ void Wire::host_died(Host& host, Crash kind) {
 void Wire::conclude(const std::shared_ptr<Attempt>& attempt, int error, ConnectionRef connection) {
   if (attempt->concluded) return;
   attempt->concluded = true;
+  if (error != 0) {
+    world_.trace().add(world_.now(), "network", "no connection from {} to {}: error {}", attempt->from->name(), attempt->target.to_string(), error);
+  }
   if (attempt->abandoned || attempt->reactor->process()->state != Process::State::alive) return;
   attempt->error = error;
   attempt->connection = std::move(connection);
