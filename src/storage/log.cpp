@@ -100,7 +100,7 @@ SegmentView Log::State::view_locked(Segment& segment, Offset target) {
 
 // --- life ----------------------------------------------------------------------------------------------------------
 
-Log::Log(LogDirectory& directory, LogOpening opening)
+Log::Log(Opened, LogDirectory& directory, LogOpening opening)
     : name_(opening.name),
       directory_(&directory),
       state_(std::make_unique<State>(*this, directory, std::move(opening))) {}
@@ -108,7 +108,7 @@ Log::Log(LogDirectory& directory, LogOpening opening)
 Log::~Log() = default;
 
 LogRef Log::open(LogDirectory& directory, LogOpening opening) {
-  LogRef log(new Log(directory, opening));
+  auto log = std::make_shared<Log>(Opened{}, directory, opening);
   load_log(*log->state_, opening);
   return log;
 }

@@ -239,8 +239,12 @@ class Log : public std::enable_shared_from_this<Log> {
   void rename_directory(const std::string& directory_name);
 
  private:
-  Log(LogDirectory& directory, LogOpening opening);
+  struct Opened {};  // only open() makes one
 
+ public:
+  Log(Opened, LogDirectory& directory, LogOpening opening);
+
+ private:
   TopicPartition name_;
   LogDirectory* directory_;
   std::unique_ptr<State> state_;

@@ -196,6 +196,11 @@ bool ProducerState::has_open_transaction(ProducerId id, ProducerEpoch epoch) con
   return entry && entry->transaction_start != no_offset && entry->epoch == epoch;
 }
 
+ProducerState::Transactions& ProducerState::transactions() {
+  if (!transactions_) transactions_ = std::make_unique<Transactions>();
+  return *transactions_;
+}
+
 void ProducerState::apply(const Update& update) {
   for (const auto& updated : update.entries_) {
     auto* known = const_cast<ProducerEntry*>(find(updated.id));
@@ -211,55 +216,63 @@ void ProducerState::apply(const Update& update) {
     known->last_timestamp = updated.last_timestamp;
   }
   for (const auto& [id, first] : update.started_) {
-    const auto at = std::ranges::upper_bound(ongoing_, first, {}, &OpenTransaction::first);
-    ongoing_.insert(at, {.first = first, .producer_id = id});
+    auto& ongoing = transactions().ongoing;
+    const auto at = std::ranges::upper_bound(ongoing, first, {}, &OpenTransaction::first);
+    ongoing.insert(at, {.first = first, .producer_id = id});
   }
 }
 
 Offset ProducerState::last_stable_after(const CompletedTransaction& transaction) const {
-  for (const auto& open : ongoing_) {
+  if (!transactions_) return transaction.last_offset + 1;
+  for (const auto& open : transactions_->ongoing) {
     if (open.producer_id != transaction.producer_id) return open.first;
   }
   return transaction.last_offset + 1;
 }
 
 void ProducerState::complete(const CompletedTransaction& transaction) {
-  const auto open = std::ranges::find_if(ongoing_, [&](const OpenTransaction& candidate) {
+  auto& [ongoing, unreplicated] = transactions();
+  const auto open = std::ranges::find_if(ongoing, [&](const OpenTransaction& candidate) {
     return candidate.first == transaction.first_offset && candidate.producer_id == transaction.producer_id;
   });
-  if (open == ongoing_.end()) return;  // a snapshot that contradicts the log: nothing was held back for it
+  if (open == ongoing.end()) return;  // a snapshot that contradicts the log: nothing was held back for it
   open->last = transaction.last_offset;
-  const auto at = std::ranges::upper_bound(unreplicated_, open->first, {}, &OpenTransaction::first);
-  unreplicated_.insert(at, *open);
-  ongoing_.erase(open);
+  const auto at = std::ranges::upper_bound(unreplicated, open->first, {}, &OpenTransaction::first);
+  unreplicated.insert(at, *open);
+  ongoing.erase(open);
 }
 
 void ProducerState::high_watermark_moved(Offset high_watermark) {
-  if (unreplicated_.empty()) return;
-  std::erase_if(unreplicated_, [&](const OpenTransaction& ended) { return ended.last < high_watermark; });
+  if (!transactions_) return;
+  auto& unreplicated = transactions_->unreplicated;
+  std::erase_if(unreplicated, [&](const OpenTransaction& ended) { return ended.last < high_watermark; });
 }
 
 std::optional<Offset> ProducerState::first_unstable() const {
   const auto undecided = first_undecided();
-  if (unreplicated_.empty()) return undecided;
-  return undecided ? std::min(*undecided, unreplicated_.front().first) : unreplicated_.front().first;
+  if (!transactions_ || transactions_->unreplicated.empty()) return undecided;
+  return undecided ? std::min(*undecided, transactions_->unreplicated.front().first)
+                   : transactions_->unreplicated.front().first;
 }
 
 std::optional<Offset> ProducerState::first_undecided() const {
-  return ongoing_.empty() ? std::nullopt : std::optional(ongoing_.front().first);
+  if (!transactions_ || transactions_->ongoing.empty()) return std::nullopt;
+  return transactions_->ongoing.front().first;
 }
 
 void ProducerState::load(const ProducerEntry& entry) {
   if (auto* known = const_cast<ProducerEntry*>(find(entry.id))) {
-    std::erase_if(ongoing_, [&](const OpenTransaction& open) { return open.producer_id == entry.id; });
+    if (transactions_)
+      std::erase_if(transactions_->ongoing, [&](const OpenTransaction& open) { return open.producer_id == entry.id; });
     *known = entry;
   } else {
     entries_.push_back(entry);
     index_entry(entries_.size() - 1);
   }
   if (entry.transaction_start != no_offset) {
-    const auto at = std::ranges::lower_bound(ongoing_, entry.transaction_start, {}, &OpenTransaction::first);
-    ongoing_.insert(at, {.first = entry.transaction_start, .producer_id = entry.id});
+    auto& ongoing = transactions().ongoing;
+    const auto at = std::ranges::lower_bound(ongoing, entry.transaction_start, {}, &OpenTransaction::first);
+    ongoing.insert(at, {.first = entry.transaction_start, .producer_id = entry.id});
   }
 }
 
@@ -273,8 +286,7 @@ void ProducerState::expire(Timestamp now, std::chrono::milliseconds after) {
 void ProducerState::clear() {
   entries_.clear();
   slots_.clear();
-  ongoing_.clear();
-  unreplicated_.clear();
+  transactions_.reset();
 }
 
 }  // namespace klamm::storage

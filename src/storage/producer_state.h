@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -132,7 +133,7 @@ class ProducerState {
   void load(const ProducerEntry& entry);
   void expire(Timestamp now, std::chrono::milliseconds after);
   void clear();
-  bool is_empty() const { return entries_.empty() && unreplicated_.empty(); }
+  bool is_empty() const { return entries_.empty() && (!transactions_ || transactions_->unreplicated.empty()); }
 
  private:
   struct OpenTransaction {
@@ -145,9 +146,14 @@ class ProducerState {
   std::size_t slot_of(ProducerId id) const;
 
   std::vector<ProducerEntry> entries_;
-  std::vector<std::uint32_t> slots_;           // open addressing over entries_, position + 1; a power of two
-  std::vector<OpenTransaction> ongoing_;       // by first offset
-  std::vector<OpenTransaction> unreplicated_;  // by first offset
+  std::vector<std::uint32_t> slots_;  // open addressing over entries_, position + 1; a power of two
+  // Most logs never see one.
+  struct Transactions {
+    std::vector<OpenTransaction> ongoing;       // by first offset
+    std::vector<OpenTransaction> unreplicated;  // by first offset
+  };
+  Transactions& transactions();
+  std::unique_ptr<Transactions> transactions_;
 };
 
 }  // namespace klamm::storage
