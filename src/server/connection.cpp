@@ -173,12 +173,7 @@ void Connection::on_readable() {
 
 void Connection::read_some() {
   const MutableBytes room = read_room();
-  if (room.empty()) {
-    waits_for_room_ = true;
-    pause(pause_room);
-    worker_.starve(*this);
-    return;
-  }
+  if (room.empty()) return wait_for_room();
   const auto result = transport_->read(room);
   switch (result.status) {
     case IoStatus::done: received(result.bytes); return;
@@ -186,6 +181,13 @@ void Connection::read_some() {
     case IoStatus::end: settle_input(); end_input(); return;
     case IoStatus::failed: close(); return;
   }
+}
+
+void Connection::wait_for_room() {
+  if (waits_for_room_) return;
+  waits_for_room_ = true;
+  pause(pause_room);
+  worker_.starve(*this);
 }
 
 void Connection::received(std::size_t bytes) {
@@ -266,6 +268,8 @@ void Connection::settle_input() {
 // Makes an exchange of the first whole frame. False when there is none or nothing more may wait.
 bool Connection::take_frame() {
   if (input_failed_ || waiting_ >= waiting_count_max || waiting_bytes_ >= waiting_bytes_max) return false;
+  // While it would not be started anyway it stays where it is: cut out it would only take more memory.
+  if (over_unsent() || (pauses_ & (pause_muted | pause_room)) != 0) return false;
   const Bytes bytes = input();
   const auto start = rpc::look_at_frame(bytes, worker_.core().request_bytes_max);
   switch (start.status) {
@@ -375,6 +379,11 @@ bool Connection::start_next() {
   Exchange* exchange = next_to_start_;
   if (!exchange || (pauses_ & pause_muted) || over_unsent()) return false;
   if (running_ > 0 && (!exchange->overlaps_ || running_alone_ > 0)) return false;
+  // Its answer may take more than the request did: not while memory is short.
+  if (!exchange->overlaps_ && !exchange->closes_ && worker_.requests().full()) {
+    wait_for_room();
+    return false;
+  }
   next_to_start_ = exchange->next_;
   --waiting_;
   waiting_bytes_ -= exchange->frame_.size();
@@ -574,7 +583,7 @@ void Connection::room_appeared() {
   waits_for_room_ = false;
   if (closed()) return;
   resume(pause_room);
-  update_interest();
+  pump();
 }
 
 std::int32_t Connection::charge_quota(const RequestContext& context, protocol::ApiKey key, std::size_t request_bytes) {
@@ -604,11 +613,15 @@ void Connection::update_interest() {
   socket_->want(wants.readable, wants.writable);
 }
 
-// Memory that is held because the peer has not sent the rest, or does not take its answers.
+// Memory that is held because the peer has not sent the rest, or does not take its answers: then also of all that waits
+// behind them.
 void Connection::update_stalled() {
-  const bool input_incomplete = input_ && pauses_ == 0 && !owns_large_;
-  const std::size_t bytes =
-      (input_incomplete ? input_->capacity() : 0) + (write_blocked_ ? unsent_head_bytes_ : 0);
+  const std::size_t input_bytes = input_ && !owns_large_ ? input_->capacity() : 0;
+  std::size_t bytes = 0;
+  if (write_blocked_)
+    bytes = unsent_head_bytes_ + input_bytes + waiting_bytes_;
+  else if (pauses_ == 0)
+    bytes = input_bytes;
   if (bytes != stalled_bytes_) worker_.set_stalled(*this, bytes);
 }
 

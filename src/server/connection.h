@@ -102,6 +102,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   bool shake_hands();
   void read_some();
   void received(std::size_t bytes);
+  void wait_for_room();
   MutableBytes read_room();
   MutableBytes grow_input(std::size_t frame_bytes);
   MutableBytes move_input(BufferRef to);

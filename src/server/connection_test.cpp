@@ -292,6 +292,30 @@ TEST(Connection, ASlowReaderIsServedNoFurtherThanItTakes) {
   EXPECT_EQ(stage.pool_used(), 0u);
 }
 
+TEST(Connection, ManyThatAskMuchAndTakeNothingKeepNobodyOut) {
+  Stage stage({.request_pool_bytes = 1 << 20});
+  stage.echo_->answer_bytes_ = 30'000;
+  std::vector<std::shared_ptr<Wire>> takers;
+  for (int i = 0; i < 100; ++i) {
+    takers.push_back(stage.connect("10.0.1." + std::to_string(i)));
+    takers.back()->write_room = 0;
+    for (int n = 0; n < 60; ++n) send(*takers.back(), heartbeat(n, 0, 200));
+  }
+  std::uint64_t most = 0;
+  for (int i = 0; i < 50; ++i) {
+    stage.advance(20ms);
+    most = std::max(most, stage.pool_used());
+  }
+  EXPECT_LE(most, (1u << 20) + (512u << 10)) << "beyond the pool by the answers of a turn at most";
+  const auto good = stage.connect("10.0.0.9");
+  for (int n = 0; n < 20; ++n) {
+    send(*good, heartbeat(n));
+    stage.advance(20ms);
+    stage.turns(5);
+    ASSERT_THAT(answers(*good), ElementsAre(n)) << "others must not notice";
+  }
+}
+
 TEST(Connection, ARangeOfAFileFollowsItsHeadInOneGo) {
   Stage stage;
   const auto file = std::make_shared<FakeFile>(std::string(10'000, 'f'));

@@ -281,11 +281,14 @@ class EchoHandler final : public ApiHandler {
       exchange.respond(padded);
       co_return;
     }
+    // Unknown tags are kept: a way to make an answer as large as the story wants.
+    if (answer_bytes_ > 0) response.unknown_tagged_fields.push_back({.tag = 9, .data = ByteVector(answer_bytes_)});
     if (fails_) throw std::runtime_error("handler broke");
     exchange.respond(response);
   }
   int answered_ = 0;
   bool fails_ = false;
+  std::size_t answer_bytes_ = 0;
   std::optional<runtime::FileSlice> pads_with_file_;
   bool tail_behind_file_ = false;
 };
