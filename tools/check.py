@@ -35,6 +35,7 @@ def script(path):
 DEFAULT_PARTS = [
     Part("unit/simulation", [str(BUILD / "klamm_simulation_tests")], "unit tests of the simulated runtime", quick=True),
     Part("structure", [sys.executable, "tests/structure/check_layers_test.py"], "layers, planted violations", quick=True),
+    Part("client", [str(BUILD / "tests/client/klamm_client_stories")], "the client against a broker that misbehaves", quick=True),
     Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10),
     Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row"),
     Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals"),

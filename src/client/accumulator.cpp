@@ -87,7 +87,9 @@ std::int32_t Accumulator::choose_partition(Topic& topic, std::span<const LeaderO
   std::vector<PartitionLoad> available;
   for (std::size_t i = 0; i < leaders.size(); ++i) {
     if (leaders[i].node < 0) continue;
-    available.push_back({static_cast<std::int32_t>(i), static_cast<std::int32_t>(topic.queues[i].batches.size())});
+    // Without adaptive partitioning all queues count as equally long.
+    const std::size_t waiting = settings_.adaptive_partitioning ? topic.queues[i].batches.size() : 0;
+    available.push_back({static_cast<std::int32_t>(i), static_cast<std::int32_t>(waiting)});
   }
   return topic.partitioner.choose(available, static_cast<std::int32_t>(leaders.size()), random_);
 }

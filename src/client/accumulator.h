@@ -99,6 +99,7 @@ struct AccumulatorSettings {
   runtime::Duration retry_backoff_max{};
   runtime::Duration delivery_timeout{};
   records::Compression compression = {};
+  bool adaptive_partitioning = true;
   bool order_by_muting = false;  // max.in.flight.requests.per.connection=1
 };
 

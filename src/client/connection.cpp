@@ -197,6 +197,10 @@ void Connection::fail(Error for_waiters) {
   if (closed_) std::exchange(closed_, nullptr)(for_waiters);
 }
 
+void Connection::give_up() {
+  fail(disconnected());
+}
+
 void Connection::arm_deadline() {
   runtime::MonoTime first = runtime::never;
   for (const auto& slot : waiting_) first = std::min(first, slot->deadline);

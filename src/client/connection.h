@@ -62,6 +62,9 @@ class Connection final : runtime::SocketEvents, runtime::Timer {
   // Without expects_answer the waiter hears once the bytes were handed to the kernel.
   void send(OutgoingFrame frame, AnswerWaiter& waiter, runtime::MonoTime deadline);
 
+  // Ends it as if the other end had: what came over it makes no sense.
+  void give_up();
+
   std::size_t in_flight() const { return waiting_.size(); }
   bool usable() const { return socket_ != nullptr; }
   runtime::MonoTime last_use() const { return last_use_; }

@@ -143,10 +143,13 @@ runtime::Task<Result<Reply<Response>>> Core::exchange(Link& link, const Request&
   if (!frame) co_return frame.error();
   AwaitedAnswer waiter(reactor_);
   const runtime::MonoTime answer_by = std::min(deadline, now() + settings_.request_timeout);
+  const std::uint64_t connection = link.connection_number();
   link.connection().send(*std::move(frame), waiter, answer_by);
   const Result<Answer> answer = co_await waiter;
   if (!answer) co_return answer.error();
-  co_return decode_answer<Response>(*answer, *version);
+  auto reply = decode_answer<Response>(*answer, *version);
+  if (!reply) link.not_understood(connection, reply.error());
+  co_return reply;
 }
 
 template <typename Response, typename Request>

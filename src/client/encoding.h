@@ -53,15 +53,18 @@ struct Reply {
   const Response* operator->() const { return &body; }
 };
 
+// network_exception when it cannot be read: nothing after it on that connection can be trusted either, see
+// Link::not_understood().
 template <typename Response>
 Result<Reply<Response>> decode_answer(const Answer& answer, std::int16_t version) {
   const auto body =
       detail::body_of(answer, static_cast<std::int16_t>(Response::api_key), version >= Response::flexible_from);
-  if (!body) return Error::of_kind(kinds::kafka, "The answer of the broker has a broken header");
+  if (!body) return Error(ErrorCode::network_exception, "The answer of the broker has a broken header");
   Reply<Response> reply{{}, version, answer.frame};
   protocol::Reader reader(*body);
   reply.body.decode(reader, version);
-  if (!reader.ok()) return Error::of_kind(kinds::kafka, "The answer of the broker cannot be read: " + reader.error());
+  if (!reader.ok())
+    return Error(ErrorCode::network_exception, "The answer of the broker cannot be read: " + reader.error());
   return reply;
 }
 

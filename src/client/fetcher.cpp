@@ -307,6 +307,7 @@ void Fetcher::send(Node& node, std::vector<std::pair<TopicPartition, FetchPositi
     return;
   }
   call->version = *version;
+  call->connection = link->connection_number();
   node.request = std::move(call);
   link->connection().send(*std::move(frame), *node.request, core_.now() + settings_.request_timeout);
 }
@@ -323,9 +324,9 @@ void Fetcher::answered(Request& request, Result<Answer> answer) {
   }
   const auto reply = decode_answer<FetchResponse>(*answer, kept->version);
   if (!reply) {
-    errors_.push_back(reply.error());
     node.session.lost();
     node.retry_at = core_.now() + settings_.retry_backoff;
+    core_.link(node.id)->not_understood(kept->connection, reply.error());
     return;
   }
   if (!node.session.answered(reply->body)) {

@@ -88,6 +88,7 @@ class Fetcher final {
     Fetcher& fetcher;
     Node& node;
     std::int16_t version = 0;
+    std::uint64_t connection = 0;                                            // Link::connection_number()
     std::map<TopicPartition, std::pair<std::uint64_t, std::int64_t>> asked;  // generation, offset
   };
   struct Node {

@@ -57,6 +57,7 @@ runtime::Task<void> Link::run_connect(int generation) {
     dropped_ = std::move(connection_);  // it is still running
     failed(error);
   });
+  ++connections_made_;
   const MonoTime answer_by = context_.reactor.now() + settings.request_timeout;
   const Result<void> negotiated = co_await negotiate(answer_by);
   if (generation != generation_ || state_ != State::connecting) co_return;
@@ -136,6 +137,11 @@ runtime::Task<Result<void>> Link::negotiate(MonoTime deadline) {
     co_return Result<void>();
   }
   co_return Error(ErrorCode::unsupported_version);
+}
+
+void Link::not_understood(std::uint64_t connection_number, const Error& why) {
+  context_.log.warn("Node {}: {}", id_, why.message());
+  if (connection_number == connections_made_ && connection_ != nullptr) connection_->give_up();
 }
 
 void Link::failed(const Error& error) {

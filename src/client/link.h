@@ -56,6 +56,11 @@ class Link {
   // Only while ready().
   Connection& connection() { return *connection_; }
   const rpc::PeerVersions& versions() const { return versions_; }
+  // Tells connections apart: of the one that connection() is.
+  std::uint64_t connection_number() const { return connections_made_; }
+  // An answer that came over that connection cannot be read. If it is still the present one it ends, since what follows
+  // would be as wrong.
+  void not_understood(std::uint64_t connection_number, const Error& why);
   std::size_t in_flight() const { return connection_ ? connection_->in_flight() : 0; }
   // Closes when nothing was sent for connections.max.idle.ms.
   void close_if_idle(runtime::MonoTime now);
@@ -74,6 +79,7 @@ class Link {
   State state_ = State::idle;
   int generation_ = 0;  // of the address: an attempt at an old one is dropped
   int failures_ = 0;
+  std::uint64_t connections_made_ = 0;
   runtime::MonoTime retry_at_{};
   std::optional<Error> last_failure_;
   std::unique_ptr<Connection> connection_;

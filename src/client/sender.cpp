@@ -22,6 +22,7 @@ AccumulatorSettings accumulator_settings(const ProducerSettings& settings) {
           .retry_backoff_max = settings.retry_backoff_max,
           .delivery_timeout = settings.delivery_timeout,
           .compression = settings.compression,
+          .adaptive_partitioning = settings.adaptive_partitioning,
           .order_by_muting = settings.in_flight_max == 1};
 }
 
@@ -293,6 +294,7 @@ void Sender::send(Link& link, std::vector<ProducerBatchRef> batches) {
   ++requests_in_flight_[kept.node];
   if (!frame) return answered(kept, frame.error());
   frame->expects_answer = settings_.acks != Acks::none;
+  kept.connection = link.connection_number();
   link.connection().send(*std::move(frame), kept, core_.now() + settings_.request_timeout);
 }
 
@@ -315,8 +317,9 @@ void Sender::answered(Request& request, Result<Answer> answer) {
       read_response(request, reply->body);
     } else {
       for (const ProducerBatchRef& batch : request.batches) {
-        complete(batch, {.code = ErrorCode::unknown_server_error, .message = reply.error().message()});
+        complete(batch, {.code = reply.error().code(), .message = reply.error().message()});
       }
+      core_.link(request.node)->not_understood(request.connection, reply.error());
     }
   }
   requests_.erase(self);

@@ -53,6 +53,7 @@ class Sender final : runtime::Timer {
     Sender& sender;
     std::int32_t node;
     std::int16_t version = 0;
+    std::uint64_t connection = 0;  // Link::connection_number()
     std::vector<ProducerBatchRef> batches;
     std::map<Uuid, std::string> names;  // of the topics by id, as they were when it was sent
     std::list<std::unique_ptr<Request>>::iterator self;
