@@ -117,13 +117,12 @@ std::optional<std::string> LineCutter::next() {
     if (buffer_[at_] == '\n') ++at_;
     after_return_ = false;
   }
-  const auto end = buffer_.find_first_of("\r\n", at_);
+  const auto end = buffer_.find_first_of("\r\n", std::max(at_, searched_));
   if (end == std::string::npos) {
-    std::string rest = buffer_.substr(at_);
-    buffer_.clear();
+    buffer_.erase(0, at_);
     at_ = 0;
-    if (finished_ && !rest.empty()) return rest;
-    buffer_ = std::move(rest);
+    searched_ = buffer_.size();
+    if (finished_ && !buffer_.empty()) return std::exchange(buffer_, {});
     return std::nullopt;
   }
   std::string line = buffer_.substr(at_, end - at_);

@@ -58,6 +58,7 @@ class LineCutter {
  private:
   std::string buffer_;
   std::size_t at_ = 0;
+  std::size_t searched_ = 0;   // no line ends before it
   bool after_return_ = false;  // a \n that follows belongs to the line before
   bool finished_ = false;
 };
