@@ -19,6 +19,27 @@ std::vector<std::exception_ptr> Disk::sync_files(std::span<const FileRef> files)
   return errors;
 }
 
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+void Disk::make_durable_directories(const std::string& path) {
+  make_directories(path);
+  for (std::string directory = absolute(path); directory != "/";) {
+    directory = parent_of(directory);
+    try {
+      sync_directory(directory);
+    } catch (const DiskError& error) {
+      if (!error.is(std::errc::permission_denied) && !error.is(std::errc::read_only_file_system)) throw;
+    }
+  }
+}
+
 void Disk::replace_file(const std::string& path, Bytes content) {
   const std::string temporary = path + ".tmp";
   {
@@ -29,8 +50,7 @@ void Disk::replace_file(const std::string& path, Bytes content) {
     file->close();
   }
   rename(temporary, path);
-  const auto slash = path.rfind('/');
-  sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
+  sync_directory(parent_of(path));
 }
 
 }  // namespace klamm::runtime

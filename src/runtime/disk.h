@@ -117,6 +117,10 @@ class Disk {
   virtual std::uint64_t total_bytes(const std::string& path) = 0;
   virtual std::string absolute(const std::string& path) = 0;
 
+  // make_directories, and the whole way to it survives a power cut. A directory on the way that is there already may have
+  // been made by a process that was killed before it synced it: so all are synced, those apart that may not be opened.
+  void make_durable_directories(const std::string& path);
+
   // tmp file + fdatasync + rename + fsync of the directory: after it returns, the file has the whole new content, power
   // cut or not; when it throws, the old one. The temporary name is `path` + ".tmp".
   void replace_file(const std::string& path, Bytes content);

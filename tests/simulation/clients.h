@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/uuid.h"
 #include "client/client.h"
 #include "history.h"
 #include "runtime/simulation/world.h"
@@ -79,7 +80,11 @@ class Clients {
   std::size_t running_ = 0;
   std::size_t operations_ = 0;
   bool stopping_ = false;
-  std::map<std::string, bool> made_;  // topics of the admin: there, or deleted
+  struct Made {
+    Uuid id;
+    bool there = true;  // else deleted
+  };
+  std::map<std::string, Made> made_;  // the admin's topics, where their state is known
   runtime::TaskGroup tasks_;
 };
 

@@ -101,6 +101,24 @@ TEST(SimulatedDiskTest, NamesOfAnUnsyncedDirectoryMayGo) {
       << "the changes of a directory survive up to some point, each as a whole";
 }
 
+TEST(SimulatedDiskTest, DurableDirectoriesSurviveAlsoWhenAKilledProcessBeganThem) {
+  for (std::uint64_t crash_at = 1; crash_at <= 8; ++crash_at) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      DiskWorld world(seed);
+      world.host.crash_at_disk_call(crash_at, Crash::process);
+      try {
+        world.disk().make_durable_directories("/d/e/f");
+      } catch (const HostCrashed&) {
+      }
+      world.host.cancel_crash();
+      if (!world.host.alive()) world.host.restart();
+      world.disk().make_durable_directories("/d/e/f");
+      world.lose_power();
+      EXPECT_TRUE(world.disk().is_directory("/d/e/f"));
+    }
+  }
+}
+
 TEST(SimulatedDiskTest, AReplacedFileIsTheOldOneOrTheNewOne) {
   std::set<std::string> ends;
   for (std::uint64_t crash_at = 1; crash_at <= 8; ++crash_at) {
