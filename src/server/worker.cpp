@@ -194,9 +194,11 @@ void Worker::bury(Connection& connection) {
 }
 
 void Worker::sweep() {
-  for (Connection* connection : std::exchange(buried_, {})) {
-    // Told twice: it is destroyed once.
-    if (std::ranges::find(buried_, connection) != buried_.end()) continue;
+  const std::vector<Connection*> dead = std::exchange(buried_, {});
+  for (auto at = dead.begin(); at != dead.end(); ++at) {
+    Connection* connection = *at;
+    // Told twice: it is destroyed once, after all have told.
+    if (std::find(dead.begin(), at, connection) != at || std::ranges::find(buried_, connection) != buried_.end()) continue;
     if (connection->previous_)
       connection->previous_->following_ = connection->following_;
     else
