@@ -42,6 +42,20 @@ Error Log::State::failed(std::string_view what, const std::exception& cause) {
   return directory.failed(fmt::format("Error while {} {} in dir {}", what, partition(), directory.path()), cause);
 }
 
+// What was written below `flushed` and is not on disk: indexes of segments that were rolled, or recovered.
+std::size_t Log::State::first_unsynced_segment() const {
+  auto first = floor_segment(flushed);
+  while (first > 0 && segments[first - 1]->indexes_unsynced) --first;
+  return first;
+}
+
+// A start relies on every index below it.
+Offset Log::State::recovery_point_locked() const {
+  const auto first = first_unsynced_segment();
+  const bool rolled = first + 1 < segments.size() && segments[first]->indexes_unsynced;
+  return rolled ? std::min(segments[first]->base, flushed) : flushed;
+}
+
 std::size_t Log::State::floor_segment(Offset offset) const {
   const auto above =
       std::ranges::upper_bound(segments, offset, {}, [](const SegmentRef& segment) { return segment->base; });
@@ -192,7 +206,7 @@ Offset Log::last_stable_offset() const {
 
 Offset Log::recovery_point() const {
   const ShortLock::Guard guard(state_->lock);
-  return state_->flushed;
+  return state_->recovery_point_locked();
 }
 
 std::uint64_t Log::size_bytes() const {

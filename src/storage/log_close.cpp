@@ -12,12 +12,12 @@ void Log::State::close_cleanly() {
   {
     const ShortLock::Guard guard(lock);
     // A log that nobody touched costs nothing.
-    const bool dirty = flushed != log_end || epochs_unsaved || names_unsynced || parent_unsynced ||
+    const bool dirty = recovery_point_locked() != log_end || epochs_unsaved || names_unsynced || parent_unsynced ||
                        !snapshots_unsynced.empty() || last.indexes_unsynced || last.offset_index.unsaved() > 0 ||
                        last.time_index.unsaved() > 0 || last.reserved_end > last.size || producers_end > last_snapshot;
     if (!dirty) return;
     for (const auto& segment : segments) {
-      if (segments[floor_segment(flushed)]->base <= segment->base) segment->open_files();
+      if (segments[first_unsynced_segment()]->base <= segment->base) segment->open_files();
     }
     last.open_files();
     last.open_indexes();
@@ -31,7 +31,7 @@ void Log::State::close_cleanly() {
     if (disk.exists(snapshot_path(offset))) disk.open(snapshot_path(offset), runtime::OpenMode::write)->sync_data();
   }
   if (epochs_text) disk.replace_file(files.path(leader_epoch_checkpoint_name), as_bytes(*epochs_text));
-  for (std::size_t i = floor_segment(flushed); i < segments.size(); ++i) segments[i]->sync(true);
+  for (std::size_t i = first_unsynced_segment(); i < segments.size(); ++i) segments[i]->sync(true);
   disk.sync_directory(files.directory);
   if (std::exchange(parent_unsynced, false)) disk.sync_directory(directory.path());
   const ShortLock::Guard guard(lock);

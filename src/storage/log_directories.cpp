@@ -105,9 +105,7 @@ void LogDirectories::lock() {
     try {
       if (!disk.exists(directory.path())) {
         inner.log.info("Log directory {} not found, creating it.", directory.path());
-        disk.make_directories(directory.path());
-        const auto parent = directory.path().substr(0, std::max<std::size_t>(directory.path().rfind('/'), 1));
-        disk.sync_directory(parent);
+        disk.make_durable_directories(directory.path());
       }
       if (!disk.is_directory(directory.path())) {
         throw runtime::DiskError(ENOTDIR, "open", directory.path());

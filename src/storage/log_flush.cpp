@@ -86,19 +86,20 @@ Log::State::FlushJob::Files Log::State::FlushJob::collect() {
   work.parent = std::exchange(state_.parent_unsynced, false);
   work.snapshots = std::exchange(state_.snapshots_unsynced, {});
   if (std::exchange(state_.epochs_unsaved, false)) work.epochs = state_.epochs.to_text();
-  if (work.up_to > state_.flushed) {
-    for (std::size_t i = state_.floor_segment(state_.flushed); i < state_.segments.size(); ++i) {
-      const auto& segment = state_.segments[i];
-      if (segment->base >= work.up_to) break;
-      // Indexes of the active segment are rebuilt after a crash; those of the others are relied on.
-      const bool rolled = i + 1 < state_.segments.size();
-      if (rolled) {
-        segment->open_files();
-      } else {
-        segment->log_file();
-      }
-      work.segments.emplace_back(segment, rolled);
+  const bool grew = work.up_to > state_.flushed;
+  for (std::size_t i = state_.first_unsynced_segment(); i < state_.segments.size(); ++i) {
+    const auto& segment = state_.segments[i];
+    if (segment->base >= work.up_to) break;
+    // Indexes of the active segment are rebuilt after a crash; those of the others are relied on.
+    const bool rolled = i + 1 < state_.segments.size();
+    if (!grew && !(rolled && segment->indexes_unsynced)) continue;
+    if (rolled) {
+      segment->open_files();
+      indexes_ = true;
+    } else {
+      segment->log_file();
     }
+    work.segments.emplace_back(segment, rolled);
   }
   up_to_ = work.up_to;
   return work;
@@ -153,7 +154,10 @@ void Log::State::FlushJob::done() {
     if (up_to_ > state_.flushed && truncations_ == state_.truncations) {
       state_.flushed = std::min(up_to_, state_.log_end);
       state_.touch(LogDirectory::recovery_point_moved);
+    } else if (indexes_) {
+      state_.touch(LogDirectory::recovery_point_moved);
     }
+    indexes_ = false;
     if (state_.flushed >= state_.log_end) state_.flush_due.reset();
   }
   done_.advance(Offset(finished));

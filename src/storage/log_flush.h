@@ -43,7 +43,8 @@ class Log::State::FlushJob final : public runtime::BlockingWork, public runtime:
   bool active_ = false;
   bool failed_ = false;
   std::uint32_t truncations_ = 0;
-  Offset up_to_{0};  // what the running flush brings to disk
+  Offset up_to_{0};       // what the running flush brings to disk
+  bool indexes_ = false;  // it syncs those of rolled segments
 
   runtime::Watermark done_;  // the numbers of flushes that are done
 };

@@ -300,6 +300,8 @@ bool Loader::recover_segment(Segment& segment, ProducerBuild& producers) {
     if (!why.empty())
       log_.warn("Found invalid messages in log segment {} at byte offset {}: {}.", file->path(), segment.size, why);
     file->truncate(segment.size);
+    // Nobody may find again what was cut off, whatever the recovery point says by then.
+    file->sync_data();
   }
   segment.add_time_entry();
   segment.save_indexes();

@@ -195,6 +195,8 @@ struct Log::State {
   Error failed(std::string_view what, const std::exception& cause);
   Segment& active() const { return *segments.back(); }
   std::size_t floor_segment(Offset offset) const;  // number of the segment that holds it, 0 when all are above
+  std::size_t first_unsynced_segment() const;
+  Offset recovery_point_locked() const;
   LogOffsets offsets_locked() const;
   Offset last_stable_locked() const;
   void refresh_first_unstable_locked();

@@ -4,6 +4,7 @@
 // org.apache.kafka.storage.internals.log.LogSegment.
 #pragma once
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -66,7 +67,7 @@ class Segment {
   IndexMemory index_memory;
   bool indexes_open = false;      // their files were measured
   bool indexes_wrong = false;     // not to be used; to be rebuilt
-  bool indexes_unsynced = false;  // entries went to the files since the last sync of them
+  std::atomic<bool> indexes_unsynced{false};  // entries went to the files since the last sync of them
   bool has_transaction_index = false;
 
   std::optional<LargestTimestamp> largest;  // unknown until looked for in a segment that was found on disk
