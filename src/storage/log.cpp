@@ -49,11 +49,14 @@ std::size_t Log::State::first_unsynced_segment() const {
   return first;
 }
 
-// A start relies on every index below it.
-Offset Log::State::recovery_point_locked() const {
+// A start looks at the segment that holds it, and relies on all before that one.
+Offset Log::State::recovery_checkpoint_locked() const {
   const auto first = first_unsynced_segment();
-  const bool rolled = first + 1 < segments.size() && segments[first]->indexes_unsynced;
-  return rolled ? std::min(segments[first]->base, flushed) : flushed;
+  const Segment& segment = *segments[first];
+  if (first + 1 < segments.size() && segment.indexes_unsynced) return std::min(segment.base, flushed);
+  // The active segment may be rolled, and its indexes lost, before this is written again.
+  const bool all_but_indexes = first + 1 == segments.size() && !closed_cleanly && flushed == log_end && flushed > segment.base;
+  return all_but_indexes ? flushed - 1 : flushed;
 }
 
 std::size_t Log::State::floor_segment(Offset offset) const {
@@ -206,7 +209,12 @@ Offset Log::last_stable_offset() const {
 
 Offset Log::recovery_point() const {
   const ShortLock::Guard guard(state_->lock);
-  return state_->recovery_point_locked();
+  return state_->flushed;
+}
+
+Offset Log::recovery_checkpoint() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->recovery_checkpoint_locked();
 }
 
 std::uint64_t Log::size_bytes() const {

@@ -177,6 +177,8 @@ class Log : public std::enable_shared_from_this<Log> {
   // All that is appended now, and the names of its files.
   runtime::Task<Result<void>> flush_all(runtime::Reactor& reactor);
   Offset recovery_point() const;
+  // What the next start may rely on, indexes included, should this one not end in order.
+  Offset recovery_checkpoint() const;
 
   // --- truncate ----------------------------------------------------------------------------------------------------
   // Everything from `offset` on goes. False: there was nothing there.

@@ -459,6 +459,7 @@ void Log::State::publish_staged() {
     hints_locked().appended.add({.offset = scratch->end, .segment = segment.base, .position = segment.size});
     log_end = scratch->end;
     producers_end = scratch->end;
+    closed_cleanly = false;
     flush_later = settings->flush_ms != LogSettings::endless && !flush_due;
     if (flush_later) flush_due = later(environment.clock.now(), settings->flush_ms);
   }

@@ -12,7 +12,7 @@ void Log::State::close_cleanly() {
   {
     const ShortLock::Guard guard(lock);
     // A log that nobody touched costs nothing.
-    const bool dirty = recovery_point_locked() != log_end || epochs_unsaved || names_unsynced || parent_unsynced ||
+    const bool dirty = flushed != log_end || first_unsynced_segment() + 1 < segments.size() || epochs_unsaved || names_unsynced || parent_unsynced ||
                        !snapshots_unsynced.empty() || last.indexes_unsynced || last.offset_index.unsaved() > 0 ||
                        last.time_index.unsaved() > 0 || last.reserved_end > last.size || producers_end > last_snapshot;
     if (!dirty) return;
@@ -36,6 +36,7 @@ void Log::State::close_cleanly() {
   if (std::exchange(parent_unsynced, false)) disk.sync_directory(directory.path());
   const ShortLock::Guard guard(lock);
   flushed = log_end;
+  closed_cleanly = true;
 }
 
 runtime::Task<Result<void>> Log::close(Reactor& reactor, bool clean) {

@@ -380,7 +380,8 @@ TEST(LogDirectories, CheckpointsAreWrittenWhenSomethingMovedAndNothingWakesAnIdl
   EXPECT_FALSE(start.disk.exists("/a/recovery-point-offset-checkpoint"));
   ASSERT_TRUE(start.run(start.find("t")->synced(start.first, Offset(4))));
   start.pass(60s);
-  EXPECT_EQ(start.text("/a/recovery-point-offset-checkpoint"), "0\n1\nt 0 4\n");
+  // One less than what is on disk: the active segment's indexes are not, and it may be rolled meanwhile.
+  EXPECT_EQ(start.text("/a/recovery-point-offset-checkpoint"), "0\n1\nt 0 3\n");
   start.disk.calls.clear();
   start.pass(120s);
   EXPECT_TRUE(start.disk.calls.empty());

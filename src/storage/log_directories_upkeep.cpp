@@ -186,7 +186,7 @@ runtime::Task<void> LogDirectories::Inner::write_checkpoints(Place& place, unsig
           for (const auto& its : logs) {
             const auto offsets = its->offsets();
             here.insert(its->name());
-            recovery_points[its->name()] = its->recovery_point();
+            recovery_points[its->name()] = its->recovery_checkpoint();
             high_watermarks[its->name()] = offsets.high_watermark;
             if (offsets.log_start > its->first_segment_base()) {
               log_starts[its->name()] = offsets.log_start;

@@ -40,6 +40,7 @@ class Loader {
   bool transaction_index_is_wrong(Segment& segment);
   void recover(Offset from);
   bool recover_segment(Segment& segment, ProducerBuild& producers);
+  void drop_from(std::size_t number);
   void split_off(Segment& segment, const BatchAt& from);
   std::optional<Offset> end_of_last_segment();
   void drop_below_start(Offset log_end);
@@ -231,18 +232,30 @@ void Loader::recover(Offset from) {
 
   for (std::size_t i = first; i < state_.segments.size(); ++i) {
     Segment& segment = *state_.segments[i];
+    // A power cut may take the end of one segment and leave the next: what is behind the gap was not known to be on disk
+    // either. Compaction leaves such gaps too.
+    const bool gap = i > first && segment.base > producers.end && !state_.settings->compact;
+    if (gap) {
+      log_.warn("Offsets {} to {} are missing before segment {}, truncating to offset {}", producers.end,
+                segment.base - 1, segment.base, producers.end);
+      drop_from(i);
+      break;
+    }
     log_.info("Recovering unflushed segment {}. {} recovered for {}.", segment.base, i - first, state_.partition());
     producers.end = std::max(producers.end, segment.base);
     state_.take_snapshot(producers.state, producers.end, true);
     if (recover_segment(segment, producers)) continue;
     log_.warn("Corruption found in segment {}, truncating to offset {}", segment.base, producers.end);
-    const std::vector<SegmentRef> rest(state_.segments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                       state_.segments.end());
-    state_.drop_segments(rest, "Deleting segments as part of log recovery");
+    drop_from(i + 1);
     break;
   }
   const auto end = producers.end;
   state_.set_producers(std::move(producers), end);
+}
+
+void Loader::drop_from(std::size_t number) {
+  const std::vector<SegmentRef> rest(state_.segments.begin() + static_cast<std::ptrdiff_t>(number), state_.segments.end());
+  state_.drop_segments(rest, "Deleting segments as part of log recovery");
 }
 
 // False when something had to be cut off.
@@ -454,6 +467,11 @@ void Loader::load() {
   state_.log_start = state_.local_log_start = std::max(opening_.log_start, state_.segments.front()->base);
   state_.flushed = std::max(state_.log_start, was_recovered ? std::min(opening_.recovery_point, *end) : *end);
   state_.high_watermark = state_.log_start;
+  state_.closed_cleanly = !was_recovered;
+  if (was_recovered) {
+    // Whoever made these names was killed, perhaps before it synced them.
+    state_.names_unsynced = state_.parent_unsynced = true;
+  }
 
   // 3. What is derived.
   if (last_batch_ && last_batch_->epoch >= LeaderEpoch(0) &&

@@ -153,6 +153,7 @@ struct Log::State {
   Offset log_end{0};
   std::uint32_t truncations = 0;
   Offset flushed{0};  // the recovery point
+  bool closed_cleanly = false;  // and untouched since, or about to be closed: indexes too are on disk
   std::optional<Offset> first_unstable;
   LeaderEpoch writer_epoch = no_leader_epoch;
   bool is_leader = false;
@@ -196,7 +197,7 @@ struct Log::State {
   Segment& active() const { return *segments.back(); }
   std::size_t floor_segment(Offset offset) const;  // number of the segment that holds it, 0 when all are above
   std::size_t first_unsynced_segment() const;
-  Offset recovery_point_locked() const;
+  Offset recovery_checkpoint_locked() const;
   LogOffsets offsets_locked() const;
   Offset last_stable_locked() const;
   void refresh_first_unstable_locked();

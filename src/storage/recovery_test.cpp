@@ -410,7 +410,8 @@ TEST_F(Leftovers, ALogThatEndsBelowItsCheckpointedStartBeginsAnew) {
 
 TEST(Recovery, ASegmentWhoseOffsetsOverflowIsSplit) {  // KAFKA-5413, KAFKA-6264
   const auto far = Offset((std::int64_t{1} << 31) + 5);
-  LogWorld world;
+  const LogSettings compacted{.compact = true};  // nothing else leaves such gaps
+  LogWorld world(compacted);
   const auto log = world.open_leading();
   world.produced(log, {.count = 2});
   auto image = world.disk.state.after_crash(false);
@@ -419,7 +420,7 @@ TEST(Recovery, ASegmentWhoseOffsetsOverflowIsSplit) {  // KAFKA-5413, KAFKA-6264
   append_bytes(content, world.stamped({.count = 1}, far + 3, LeaderEpoch(0)));
   std::vector<DiskState> images;
   {
-    LogWorld restarted({}, image.after_crash(false));
+    LogWorld restarted(compacted, image.after_crash(false));
     restarted.disk.before = [&](std::string_view, const std::string&) {
       images.push_back(restarted.disk.state.after_crash(false));
     };
@@ -428,7 +429,7 @@ TEST(Recovery, ASegmentWhoseOffsetsOverflowIsSplit) {  // KAFKA-5413, KAFKA-6264
     EXPECT_EQ(restarted.offsets_from(again, Offset(0)), (std::vector<std::int64_t>{0, far.value, far.value + 3}));
   }
   for (auto& crashed : images) {
-    LogWorld again({}, std::move(crashed));
+    LogWorld again(compacted, std::move(crashed));
     EXPECT_EQ(again.offsets_from(again.open(false), Offset(0)),
               (std::vector<std::int64_t>{0, far.value, far.value + 3}));
   }
