@@ -3,7 +3,6 @@
 // org.apache.kafka.metadata.properties.MetaProperties, java.util.Properties.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,8 +33,5 @@ std::optional<Result<MetaProperties>> read_meta_properties(runtime::Disk& disk, 
 // Atomically, the name durable.
 void write_meta_properties(runtime::Disk& disk, const std::string& log_directory, const MetaProperties& properties,
                            Timestamp now);
-
-// The text format of java.util.Properties.
-std::map<std::string, std::string> parse_java_properties(std::string_view text);
 
 }  // namespace klamm::storage

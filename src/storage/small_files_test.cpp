@@ -66,15 +66,7 @@ TEST(MetaPropertiesFile, RefusesInKafkasWords) {
   };
   for (const auto& [text, message] : rows) EXPECT_EQ(parse_meta_properties(text).error().message, message) << text;
   EXPECT_FALSE(parse_meta_properties("version=1\nnode.id=1\ncluster.id=a\ndirectory.id=%\n"));
-}
-
-TEST(JavaProperties, EscapesCommentsAndContinuedLines) {
-  const auto read = parse_java_properties(
-      "# c\n! c\n\n  a = b c \nk\\=1:v\nlong one\\\n   two\nempty\nu=\\u00e4\\t\nwin=1\r\nodd=x\\\\\nlast=\\");
-  const std::map<std::string, std::string> expected{{"a", "b c "},  {"k=1", "v"},        {"long", "onetwo"},
-                                                    {"empty", ""},  {"u", "\xc3\xa4\t"}, {"win", "1"},
-                                                    {"odd", "x\\"}, {"last", ""}};
-  EXPECT_EQ(read, expected);
+  EXPECT_FALSE(parse_meta_properties("version=1\nnode.id=1\ncluster.id=\\u12\n"));
 }
 
 TEST(LogFileNames, SayWhatAFileIs) {
