@@ -1,45 +1,17 @@
 #include "server/api/033_alter_configs.h"
 
 #include "controller/call.h"
+#include "server/config_access.h"
 #include "server/metadata_view.h"
 
 namespace klamm::server {
-
-namespace {
-
-// Who may not is told so; nothing for what may be looked at.
-std::optional<Error> refusal(const security::Authorizer& authorizer, const RequestContext& context,
-                             const protocol::AlterConfigsRequest::AlterConfigsResource& resource) {
-  using security::Operation;
-  using security::ResourceType;
-  const auto may = [&](security::Resource on) {
-    return authorizer.allows(context.identity, Operation::alter_configs, on);
-  };
-  switch (static_cast<metadata::ConfigResourceType>(resource.resource_type)) {
-    case metadata::ConfigResourceType::topic:
-      if (may({ResourceType::topic, resource.resource_name})) return std::nullopt;
-      return Error{ErrorCode::topic_authorization_failed, {}};
-    case metadata::ConfigResourceType::group:
-      if (may({ResourceType::group, resource.resource_name})) return std::nullopt;
-      return Error{ErrorCode::group_authorization_failed, {}};
-    case metadata::ConfigResourceType::broker:
-    case metadata::ConfigResourceType::broker_logger:
-    case metadata::ConfigResourceType::client_metrics:
-    case metadata::ConfigResourceType::unknown:
-      if (may({ResourceType::cluster, security::cluster_resource})) return std::nullopt;
-      return Error{ErrorCode::cluster_authorization_failed, {}};
-  }
-  return std::nullopt;  // no such type: told apart later
-}
-
-}  // namespace
 
 runtime::Task<AlterConfigsHandler::Response> AlterConfigsHandler::handle(const RequestContext& context, const Request& request) {
   Request allowed = request;
   allowed.resources.clear();
   Response refused;
   for (const auto& resource : request.resources) {
-    const auto error = refusal(authorizer_, context, resource);
+    const auto error = config_change_refusal(authorizer_, context, resource.resource_type, resource.resource_name);
     if (!error) {
       allowed.resources.push_back(resource);
       continue;
