@@ -164,6 +164,10 @@ Result<storage::LogRef> Partition::log_for_locked(LeaderEpoch current_leader_epo
   return log_;
 }
 
+bool Partition::Leading::enough_in_sync() const {
+  return in_sync >= std::min(static_cast<std::size_t>(std::max(settings->min_insync_replicas, 1)), replicas);
+}
+
 Result<Partition::Leading> Partition::leading() const {
   const ShortLock::Guard guard(lock_);
   auto log = log_for_locked(no_leader_epoch, true);
@@ -215,9 +219,7 @@ runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& react
   if (!now_leading) co_return std::unexpected(failure_of(now_leading.error()));
   const Leading& lead = *now_leading;
 
-  // A topic of one replica cannot have two in sync, whatever it is configured to: Partition.effectiveMinIsr.
-  const auto in_sync_min = std::min<std::size_t>(static_cast<std::size_t>(std::max(lead.settings->min_insync_replicas, 1)), lead.replicas);
-  if (request.required_acks == -1 && lead.in_sync < in_sync_min) {
+  if (request.required_acks == -1 && !lead.enough_in_sync()) {
     co_return std::unexpected(AppendFailure{.code = ErrorCode::not_enough_replicas, .log_start = lead.log->log_start()});
   }
 
@@ -265,8 +267,7 @@ runtime::Task<Result<void>> Partition::wait_replicated(runtime::Reactor& reactor
   }
   const auto lead = leading();
   if (!lead) co_return std::unexpected(lead.error());
-  const auto in_sync_min = std::min<std::size_t>(static_cast<std::size_t>(std::max(lead->settings->min_insync_replicas, 1)), lead->replicas);
-  if (lead->in_sync < in_sync_min) co_return fail(ErrorCode::not_enough_replicas_after_append);
+  if (!lead->enough_in_sync()) co_return fail(ErrorCode::not_enough_replicas_after_append);
   co_return Result<void>();
 }
 

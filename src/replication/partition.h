@@ -149,6 +149,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::size_t in_sync = 0;
     std::size_t replicas = 0;
     bool alone = false;  // the in-sync set is this broker
+
+    // min.insync.replicas; a topic of one replica cannot have two in sync, whatever it is configured to
+    // (Partition.effectiveMinIsr).
+    bool enough_in_sync() const;
   };
   Result<Leading> leading() const;
   Result<storage::LogRef> log_for_locked(LeaderEpoch current_leader_epoch, bool leader_only) const;
