@@ -9,7 +9,9 @@
 namespace klamm {
 namespace {
 
-TEST(Crc32c, GivesTheCheckValueOfTheCastagnoliPolynomial) { EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283u); }
+TEST(Crc32c, GivesTheCheckValueOfTheCastagnoliPolynomial) {
+  EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283u);
+}
 
 TEST(Crc32c, IsTheSameFastAndPortableAtEveryLengthAndInParts) {
   ByteVector data(5000);

@@ -23,7 +23,9 @@ inline Bytes as_bytes(std::string_view text) {
 inline std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline ByteVector to_vector(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+inline ByteVector to_vector(Bytes bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 inline bool same_bytes(Bytes a, Bytes b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
@@ -60,7 +62,9 @@ void append_big(ByteVector& to, T value) {
   to.insert(to.end(), raw, raw + sizeof raw);
 }
 
-inline void append_bytes(ByteVector& to, Bytes bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+inline void append_bytes(ByteVector& to, Bytes bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
 
 // "0a1b…", for messages and tests.
 std::string to_hex(Bytes bytes);

@@ -11,8 +11,8 @@ namespace klamm {
 
 }  // namespace klamm
 
-#define ENSURE(condition, ...)                                                                        \
-  do {                                                                                                \
-    if (!(condition)) [[unlikely]]                                                                    \
-      ::klamm::ensure_failed(#condition, __FILE__, __LINE__ __VA_OPT__(, ) __VA_ARGS__);              \
+#define ENSURE(condition, ...)                                                           \
+  do {                                                                                   \
+    if (!(condition)) [[unlikely]]                                                       \
+      ::klamm::ensure_failed(#condition, __FILE__, __LINE__ __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)

@@ -273,10 +273,18 @@ static_assert(rows.size() == static_cast<std::size_t>(error_code_max) + 2, "a ro
 
 }  // namespace
 
-std::string_view error_name(ErrorCode code) { return row_of(code).name; }
-std::string_view error_message(ErrorCode code) { return row_of(code).message; }
-std::string_view error_exception(ErrorCode code) { return row_of(code).exception; }
-bool is_retriable(ErrorCode code) { return row_of(code).retriable; }
+std::string_view error_name(ErrorCode code) {
+  return row_of(code).name;
+}
+std::string_view error_message(ErrorCode code) {
+  return row_of(code).message;
+}
+std::string_view error_exception(ErrorCode code) {
+  return row_of(code).exception;
+}
+bool is_retriable(ErrorCode code) {
+  return row_of(code).retriable;
+}
 
 ErrorCode error_code_of(std::int16_t wire) {
   if (wire < 0 || wire > error_code_max) return ErrorCode::unknown_server_error;

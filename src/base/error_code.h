@@ -159,6 +159,8 @@ std::string_view error_exception(ErrorCode code);
 bool is_retriable(ErrorCode code);
 // The code of a wire value; unknown_server_error when this table does not know it.
 ErrorCode error_code_of(std::int16_t wire);
-inline std::int16_t wire_of(ErrorCode code) { return static_cast<std::int16_t>(code); }
+inline std::int16_t wire_of(ErrorCode code) {
+  return static_cast<std::int16_t>(code);
+}
 
 }  // namespace klamm

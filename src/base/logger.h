@@ -1,5 +1,6 @@
-// What the program has to say to the people who run it. A Logger is handed to whoever speaks; there is no registry and no
-// global: two brokers in one process write to two sinks. The line's form (Kafka's log4j pattern) is the sink's business.
+// What the program has to say to the people who run it. A Logger is handed to whoever speaks; there is no registry and
+// no global: two brokers in one process write to two sinks. The line's form (Kafka's log4j pattern) is the sink's
+// business.
 #pragma once
 
 #include <fmt/format.h>

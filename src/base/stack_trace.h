@@ -3,8 +3,8 @@
 
 namespace klamm {
 
-// Writes to the file descriptor: the build id, then a line per frame (module, offset, symbol when it is known). Safe in a
-// signal handler once it was called before (the first call may load the unwinder).
+// Writes to the file descriptor: the build id, then a line per frame (module, offset, symbol when it is known). Safe in
+// a signal handler once it was called before (the first call may load the unwinder).
 void print_stack_trace(int fd);
 
 }  // namespace klamm

@@ -1,5 +1,5 @@
-// Strong types for what Kafka counts and names with integers. They do not convert into one another; `.value` is the bare
-// number for the wire and for files.
+// Strong types for what Kafka counts and names with integers. They do not convert into one another; `.value` is the
+// bare number for the wire and for files.
 #pragma once
 
 #include <compare>
@@ -61,7 +61,9 @@ struct std::hash<klamm::Strong<Tag, Rep>> {
 };
 template <typename Tag>
 struct std::hash<klamm::StrongOffset<Tag>> {
-  std::size_t operator()(const klamm::StrongOffset<Tag>& v) const noexcept { return std::hash<std::int64_t>{}(v.value); }
+  std::size_t operator()(const klamm::StrongOffset<Tag>& v) const noexcept {
+    return std::hash<std::int64_t>{}(v.value);
+  }
 };
 template <typename Tag, typename Rep>
 struct fmt::formatter<klamm::Strong<Tag, Rep>> : fmt::formatter<Rep> {

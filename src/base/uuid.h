@@ -1,5 +1,5 @@
-// 128-bit ids as Kafka writes them: topic ids, directory ids, cluster ids. Text form is URL-safe base64 without padding,
-// 22 characters (org.apache.kafka.common.Uuid).
+// 128-bit ids as Kafka writes them: topic ids, directory ids, cluster ids. Text form is URL-safe base64 without
+// padding, 22 characters (org.apache.kafka.common.Uuid).
 #pragma once
 
 #include <array>

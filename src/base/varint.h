@@ -31,8 +31,12 @@ constexpr std::size_t unsigned_varint_size(std::uint64_t value) {
   while (value >= 0x80) value >>= 7, ++size;
   return size;
 }
-constexpr std::size_t varint_size(std::int32_t value) { return unsigned_varint_size(zigzag(value)); }
-constexpr std::size_t varlong_size(std::int64_t value) { return unsigned_varint_size(zigzag(value)); }
+constexpr std::size_t varint_size(std::int32_t value) {
+  return unsigned_varint_size(zigzag(value));
+}
+constexpr std::size_t varlong_size(std::int64_t value) {
+  return unsigned_varint_size(zigzag(value));
+}
 
 // Writes to `to`, which has room for the value; returns the bytes written.
 constexpr std::size_t store_unsigned_varint(std::byte* to, std::uint64_t value) {
@@ -44,8 +48,12 @@ constexpr std::size_t store_unsigned_varint(std::byte* to, std::uint64_t value) 
   to[size++] = static_cast<std::byte>(value);
   return size;
 }
-constexpr std::size_t store_varint(std::byte* to, std::int32_t value) { return store_unsigned_varint(to, zigzag(value)); }
-constexpr std::size_t store_varlong(std::byte* to, std::int64_t value) { return store_unsigned_varint(to, zigzag(value)); }
+constexpr std::size_t store_varint(std::byte* to, std::int32_t value) {
+  return store_unsigned_varint(to, zigzag(value));
+}
+constexpr std::size_t store_varlong(std::byte* to, std::int64_t value) {
+  return store_unsigned_varint(to, zigzag(value));
+}
 
 // The value and how many bytes it took; size 0 when the bytes end inside the value or it is longer than its type
 // allows.

@@ -40,11 +40,12 @@ Broker::Broker(runtime::Environment& environment, config::BrokerConfigRef config
       publisher_(environment),
       settings_(environment.scheduling, config_, log_.named("kafka.server.DynamicBrokerConfig")),
       partitions_(environment.scheduling),
-      apis_(config_->mode() == config::Mode::embedded ? server::MetadataMode::embedded : server::MetadataMode::quorum) {}
+      apis_(config_->mode() == config::Mode::embedded ? server::MetadataMode::embedded : server::MetadataMode::quorum) {
+}
 
 Broker::~Broker() = default;
 
-// --- start -------------------------------------------------------------------------------------------------------------
+// --- start -----------------------------------------------------------------------------------------------------------
 
 runtime::Task<void> Broker::start() {
   if (const auto refused = config::refusal(*config_)) throw StartRefused(*refused);
@@ -69,17 +70,19 @@ runtime::Task<void> Broker::start() {
   co_await std::move(loading);
 
   // 3. Join the cluster, take the settings it has for us, and bring the replicas into line.
-  registration_ = std::make_unique<Registration>(
-      environment_, home_, metadata_->channel(), publisher_, registration_request(),
-      log_.named("org.apache.kafka.server.BrokerLifecycleManager", fmt::format("[BrokerLifecycleManager id={}] ", config_->node_id())));
+  registration_ =
+      std::make_unique<Registration>(environment_, home_, metadata_->channel(), publisher_, registration_request(),
+                                     log_.named("org.apache.kafka.server.BrokerLifecycleManager",
+                                                fmt::format("[BrokerLifecycleManager id={}] ", config_->node_id())));
   auto announcing = registration_->announce();
   co_await std::move(announcing);
   publisher_.subscribe(home_, settings_);
   replicas_ = std::make_unique<replication::Replicas>(
       environment_, home_, config_->node_id(), partitions_, directories_,
-      [this](const metadata::ConfigEntries& overrides) { return topic_settings(settings_.current()->current(), overrides); },
-      static_cast<replication::ReplicasEvents&>(*this),
-      log_.named("state.change.logger"));
+      [this](const metadata::ConfigEntries& overrides) {
+        return topic_settings(settings_.current()->current(), overrides);
+      },
+      static_cast<replication::ReplicasEvents&>(*this), log_.named("state.change.logger"));
   replicas_feed_ = std::make_unique<ReplicasFeed>(*replicas_);
   publisher_.subscribe(home_, *replicas_feed_);
   auto starting = replicas_->start();
@@ -103,13 +106,16 @@ void Broker::lock_directories() {
     if (directory->path() == metadata_path) return;
   }
   environment_.disk.make_directories(metadata_path);
-  separate_metadata_ = std::make_unique<storage::LogDirectory>(environment_, metadata_path, [this](storage::LogDirectory& directory) {
-    halt("The metadata log directory " + directory.path() + " failed.");
-  });
+  separate_metadata_ =
+      std::make_unique<storage::LogDirectory>(environment_, metadata_path, [this](storage::LogDirectory& directory) {
+        halt("The metadata log directory " + directory.path() + " failed.");
+      });
   separate_lock_ = environment_.disk.try_lock(separate_metadata_->file(storage::directory_file::lock));
   if (separate_lock_ == nullptr) {
-    throw StartRefused(fmt::format("Failed to acquire lock on file .lock in {}. A Kafka instance in another process or thread is using "
-                                   "this directory.", metadata_path));
+    throw StartRefused(fmt::format(
+        "Failed to acquire lock on file .lock in {}. A Kafka instance in another process or thread is using "
+        "this directory.",
+        metadata_path));
   }
 }
 
@@ -125,7 +131,8 @@ storage::LogDirectory& Broker::metadata_directory() {
 void Broker::build_server() {
   server_ = std::make_unique<server::Server>(
       environment_, server_settings(*config_, environment_.network), apis_,
-      log_.named("kafka.network.SocketServer", fmt::format("[SocketServer listenerType=BROKER, nodeId={}] ", config_->node_id())));
+      log_.named("kafka.network.SocketServer",
+                 fmt::format("[SocketServer listenerType=BROKER, nodeId={}] ", config_->node_id())));
 }
 
 void Broker::add_apis() {
@@ -188,12 +195,15 @@ void Broker::log_versions() const {
   info.info("Kafka version: {}", kafka_version);
   info.info("Kafka commitId: klamm-{}", klamm_version);
   info.info("Kafka startTimeMs: {}", environment_.clock.wall());
-  log_.named("kafka.server.KafkaRaftServer", fmt::format("[KafkaRaftServer nodeId={}] ", config_->node_id())).info("Kafka Server started");
+  log_.named("kafka.server.KafkaRaftServer", fmt::format("[KafkaRaftServer nodeId={}] ", config_->node_id()))
+      .info("Kafka Server started");
 }
 
-runtime::Task<void> Broker::settled() { return replicas_->settled(); }
+runtime::Task<void> Broker::settled() {
+  return replicas_->settled();
+}
 
-// --- stop --------------------------------------------------------------------------------------------------------------
+// --- stop ------------------------------------------------------------------------------------------------------------
 
 runtime::Task<void> Broker::stop() {
   log_.info("Transition from STARTED to SHUTTING_DOWN");
@@ -214,7 +224,7 @@ runtime::Task<void> Broker::stop() {
   log_.info("Transition from SHUTTING_DOWN to SHUTDOWN");
 }
 
-// --- what fails --------------------------------------------------------------------------------------------------------
+// --- what fails ------------------------------------------------------------------------------------------------------
 
 void Broker::replica_placed(Uuid topic_id, PartitionIndex partition, Uuid directory) {
   registration_->replica_placed(topic_id, partition, directory);

@@ -29,9 +29,10 @@ namespace klamm::broker {
 // Everything happens on the first reactor of the environment.
 class Broker final : private replication::ReplicasEvents {
  public:
-  // `on_halt` is told once when the process cannot go on (the last log directory failed, the metadata cannot be written);
-  // the owner then ends it without stop(). The environment outlives this.
-  Broker(runtime::Environment& environment, config::BrokerConfigRef config, std::function<void(const std::string&)> on_halt);
+  // `on_halt` is told once when the process cannot go on (the last log directory failed, the metadata cannot be
+  // written); the owner then ends it without stop(). The environment outlives this.
+  Broker(runtime::Environment& environment, config::BrokerConfigRef config,
+         std::function<void(const std::string&)> on_halt);
   ~Broker() override;
 
   // When it ends, clients are served. Throws StartRefused, server::BindFailed and what the parts throw; what() is for

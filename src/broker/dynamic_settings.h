@@ -1,5 +1,6 @@
 // The broker's configuration as it changes while it runs: follows what the metadata says of this broker and of all
-// brokers, keeps the merged result for whoever asks, and tells those that obey it. Source: kafka.server.DynamicBrokerConfig.
+// brokers, keeps the merged result for whoever asks, and tells those that obey it. Source:
+// kafka.server.DynamicBrokerConfig.
 #pragma once
 
 #include <functional>

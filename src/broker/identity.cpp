@@ -10,7 +10,9 @@ namespace {
 
 using storage::LogDirectory;
 
-std::string meta_path(const LogDirectory& directory) { return directory.file(storage::directory_file::meta_properties); }
+std::string meta_path(const LogDirectory& directory) {
+  return directory.file(storage::directory_file::meta_properties);
+}
 
 // A directory that holds partitions but does not say whose: formatting it would make strays of them.
 void refuse_partitions_without_owner(runtime::Disk& disk, const LogDirectory& directory) {
@@ -20,8 +22,9 @@ void refuse_partitions_without_owner(runtime::Disk& disk, const LogDirectory& di
     const bool number = std::all_of(entry.name.begin() + static_cast<std::ptrdiff_t>(dash) + 1, entry.name.end(),
                                     [](char c) { return c >= '0' && c <= '9'; });
     if (number) {
-      throw StartRefused(fmt::format("{} holds partitions ({}) but no meta.properties. Restore that file, or choose an empty directory.",
-                                     directory.path(), entry.name));
+      throw StartRefused(fmt::format(
+          "{} holds partitions ({}) but no meta.properties. Restore that file, or choose an empty directory.",
+          directory.path(), entry.name));
     }
   }
 }
@@ -31,7 +34,8 @@ struct Found {
   std::optional<storage::MetaProperties> properties;
 };
 
-std::vector<Found> look(runtime::Disk& disk, const storage::LogDirectories& directories, LogDirectory* separate_metadata) {
+std::vector<Found> look(runtime::Disk& disk, const storage::LogDirectories& directories,
+                        LogDirectory* separate_metadata) {
   std::vector<Found> found;
   for (LogDirectory* directory : directories.directories()) {
     if (!directory->offline()) found.push_back({directory, directories.meta_properties(*directory)});
@@ -70,7 +74,8 @@ void format(runtime::Environment& environment, const config::BrokerConfig& confi
   for (Found& one : found) {
     if (one.properties) continue;
     const auto written = storage::read_meta_properties(environment.disk, one.directory->path());
-    if (!written || !*written) throw StartRefused("Formatting " + one.directory->path() + " left no readable meta.properties.");
+    if (!written || !*written)
+      throw StartRefused("Formatting " + one.directory->path() + " left no readable meta.properties.");
     one.properties = **written;
     const auto all = directories.directories();
     if (std::ranges::find(all, one.directory) != all.end()) {
@@ -81,12 +86,15 @@ void format(runtime::Environment& environment, const config::BrokerConfig& confi
   }
 }
 
-void verify_node(const config::BrokerConfig& config, const storage::MetaProperties& properties, const std::string& path) {
+void verify_node(const config::BrokerConfig& config, const storage::MetaProperties& properties,
+                 const std::string& path) {
   if (!properties.node_id) throw StartRefused("node.id was not specified in " + path);
   if (*properties.node_id == config.node_id()) return;
-  throw StartRefused(fmt::format("Stored node id {} doesn't match previous node id {} in {}. If you moved your data, make sure your "
-                                 "configured node id matches. If you intend to create a new node, you should remove all data in "
-                                 "your data directories.", *properties.node_id, config.node_id(), path));
+  throw StartRefused(
+      fmt::format("Stored node id {} doesn't match previous node id {} in {}. If you moved your data, make sure your "
+                  "configured node id matches. If you intend to create a new node, you should remove all data in "
+                  "your data directories.",
+                  *properties.node_id, config.node_id(), path));
 }
 
 void verify(const config::BrokerConfig& config, const std::vector<Found>& found) {
@@ -95,20 +103,23 @@ void verify(const config::BrokerConfig& config, const std::vector<Found>& found)
   for (const auto& [directory, properties] : found) {
     const std::string path = meta_path(*directory);
     if (properties->version == 0) {
-      throw StartRefused(fmt::format("{} is of a cluster whose metadata lives in ZooKeeper, which this version does not "
-                                     "support yet. Nothing was changed.", path));
+      throw StartRefused(
+          fmt::format("{} is of a cluster whose metadata lives in ZooKeeper, which this version does not "
+                      "support yet. Nothing was changed.",
+                      path));
     }
     if (!properties->cluster_id) throw StartRefused("cluster.id was not specified in the v1 file: " + path);
     if (!cluster_id) cluster_id = properties->cluster_id;
     if (*properties->cluster_id != *cluster_id) {
-      throw StartRefused(fmt::format("Invalid cluster.id in: {}. Expected {}, but read {}", path, *cluster_id, *properties->cluster_id));
+      throw StartRefused(fmt::format("Invalid cluster.id in: {}. Expected {}, but read {}", path, *cluster_id,
+                                     *properties->cluster_id));
     }
     verify_node(config, *properties, path);
     if (!properties->directory_id) continue;
     const auto [at, inserted] = seen.emplace(*properties->directory_id, directory->path());
     if (!inserted) {
-      throw StartRefused(fmt::format("Found duplicate directory.id {} in {} and {}.", properties->directory_id->to_string(), at->second,
-                                     directory->path()));
+      throw StartRefused(fmt::format("Found duplicate directory.id {} in {} and {}.",
+                                     properties->directory_id->to_string(), at->second, directory->path()));
     }
   }
 }
@@ -116,7 +127,8 @@ void verify(const config::BrokerConfig& config, const std::vector<Found>& found)
 }  // namespace
 
 Identity establish_identity(runtime::Environment& environment, const config::BrokerConfig& config,
-                            storage::LogDirectories& directories, storage::LogDirectory* separate_metadata, const Logger& log) {
+                            storage::LogDirectories& directories, storage::LogDirectory* separate_metadata,
+                            const Logger& log) {
   auto found = look(environment.disk, directories, separate_metadata);
   const auto fresh = std::ranges::find_if(found, [](const Found& one) { return !one.properties; });
   if (fresh != found.end()) {
@@ -125,8 +137,9 @@ Identity establish_identity(runtime::Environment& environment, const config::Bro
     } else if (!known_cluster_id(found)) {
       throw StartRefused("No readable meta.properties files found.");
     } else {
-      throw StartRefused(fmt::format("No `meta.properties` found in {} (have you run `kafka-storage.sh` to format the directory?)",
-                                     fresh->directory->path()));
+      throw StartRefused(
+          fmt::format("No `meta.properties` found in {} (have you run `kafka-storage.sh` to format the directory?)",
+                      fresh->directory->path()));
     }
   }
   verify(config, found);

@@ -1,5 +1,5 @@
-// Whose directories these are: reads what meta.properties say, compares them with one another and with the configuration,
-// and in embedded mode formats what is fresh. Source of the rules: org.apache.kafka.metadata.properties.
+// Whose directories these are: reads what meta.properties say, compares them with one another and with the
+// configuration, and in embedded mode formats what is fresh. Source of the rules: org.apache.kafka.metadata.properties.
 // MetaPropertiesEnsemble.verify, kafka.server.KafkaRaftServer.initializeLogDirs.
 #pragma once
 
@@ -27,6 +27,7 @@ struct Identity {
 // `directories` are locked; so is `separate_metadata`, the directory of the metadata log when it is none of them, else
 // null. Blocks. Throws StartRefused, hosting::FormatError, runtime::DiskError.
 Identity establish_identity(runtime::Environment& environment, const config::BrokerConfig& config,
-                            storage::LogDirectories& directories, storage::LogDirectory* separate_metadata, const Logger& log);
+                            storage::LogDirectories& directories, storage::LogDirectory* separate_metadata,
+                            const Logger& log);
 
 }  // namespace klamm::broker

@@ -14,8 +14,9 @@ constexpr std::size_t assignments_per_request = 2250;
 
 }  // namespace
 
-Registration::Registration(runtime::Environment& environment, runtime::Reactor& reactor, hosting::ControllerChannel& channel,
-                           hosting::MetadataPublisher& publisher, RegistrationRequest request, Logger log)
+Registration::Registration(runtime::Environment& environment, runtime::Reactor& reactor,
+                           hosting::ControllerChannel& channel, hosting::MetadataPublisher& publisher,
+                           RegistrationRequest request, Logger log)
     : environment_(environment),
       reactor_(reactor),
       channel_(channel),
@@ -38,15 +39,15 @@ runtime::Task<void> Registration::announce() {
   request.rack = request_.rack;
   request.log_dirs = request_.directories;
   request.previous_broker_epoch = request_.previous_broker_epoch.value_or(-1);
-  log_.info("Incarnation {} of broker {} in cluster {} is now STARTING.", request.incarnation_id.to_string(), request_.node,
-            request_.cluster_id);
+  log_.info("Incarnation {} of broker {} in cluster {} is now STARTING.", request.incarnation_id.to_string(),
+            request_.node, request_.cluster_id);
 
   hosting::CallerContext caller{.api_version = protocol::BrokerRegistrationRequest::max_version};
   auto asking = channel_.register_broker(reactor_, std::move(caller), std::move(request));
   const auto answer = co_await std::move(asking);
   if (const ErrorCode code = error_code_of(answer.error_code); code != ErrorCode::none) {
-    throw std::runtime_error(fmt::format("The controller refused to register broker {}: {}: {}", request_.node, error_name(code),
-                                         error_message(code)));
+    throw std::runtime_error(fmt::format("The controller refused to register broker {}: {}: {}", request_.node,
+                                         error_name(code), error_message(code)));
   }
   epoch_ = BrokerEpoch(answer.broker_epoch);
   log_.info("Successfully registered broker {} with broker epoch {}", request_.node, epoch_);
@@ -69,7 +70,8 @@ runtime::Task<void> Registration::unfence() {
     auto asking = channel_.broker_heartbeat(reactor_, std::move(caller), heartbeat());
     const auto answer = co_await std::move(asking);
     if (const ErrorCode code = error_code_of(answer.error_code); code != ErrorCode::none) {
-      throw std::runtime_error(fmt::format("The controller refused the heartbeat of broker {}: {}", request_.node, error_name(code)));
+      throw std::runtime_error(
+          fmt::format("The controller refused the heartbeat of broker {}: {}", request_.node, error_name(code)));
     }
     if (!answer.is_fenced) {
       log_.info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.");
@@ -119,7 +121,8 @@ runtime::Task<void> Registration::tell() {
 runtime::Task<void> Registration::assign(std::vector<Placement> placements) {
   using Request = protocol::AssignReplicasToDirsRequest;
   std::map<Uuid, std::map<Uuid, std::vector<std::int32_t>>> by_directory;
-  for (const auto& [topic_id, partition, directory] : placements) by_directory[directory][topic_id].push_back(partition.value);
+  for (const auto& [topic_id, partition, directory] : placements)
+    by_directory[directory][topic_id].push_back(partition.value);
   Request request;
   request.broker_id = request_.node.value;
   request.broker_epoch = epoch_.value;

@@ -31,8 +31,8 @@ struct RegistrationRequest {
   std::string cluster_id;
   std::vector<AdvertisedListener> listeners;
   std::optional<std::string> rack;
-  std::vector<Uuid> directories;                       // that work
-  std::optional<std::int64_t> previous_broker_epoch;   // of the last clean stop
+  std::vector<Uuid> directories;                      // that work
+  std::optional<std::int64_t> previous_broker_epoch;  // of the last clean stop
 };
 
 // Belongs to one reactor.

@@ -10,12 +10,18 @@ std::optional<records::Compression> target_compression(const config::TopicConfig
   using records::Compression;
   using records::CompressionType;
   switch (topic.compression_type) {
-    case BrokerCompression::producer: return std::nullopt;
-    case BrokerCompression::uncompressed: return Compression{.type = CompressionType::none};
-    case BrokerCompression::gzip: return Compression{.type = CompressionType::gzip, .level = topic.compression_gzip_level};
-    case BrokerCompression::snappy: return Compression{.type = CompressionType::snappy};
-    case BrokerCompression::lz4: return Compression{.type = CompressionType::lz4, .level = topic.compression_lz4_level};
-    case BrokerCompression::zstd: return Compression{.type = CompressionType::zstd, .level = topic.compression_zstd_level};
+    case BrokerCompression::producer:
+      return std::nullopt;
+    case BrokerCompression::uncompressed:
+      return Compression{.type = CompressionType::none};
+    case BrokerCompression::gzip:
+      return Compression{.type = CompressionType::gzip, .level = topic.compression_gzip_level};
+    case BrokerCompression::snappy:
+      return Compression{.type = CompressionType::snappy};
+    case BrokerCompression::lz4:
+      return Compression{.type = CompressionType::lz4, .level = topic.compression_lz4_level};
+    case BrokerCompression::zstd:
+      return Compression{.type = CompressionType::zstd, .level = topic.compression_zstd_level};
   }
   return std::nullopt;
 }
@@ -53,7 +59,8 @@ std::string bind_host(const std::string& host, runtime::Network& network) {
 
 }  // namespace
 
-replication::TopicSettingsRef topic_settings(const config::BrokerConfig& config, const metadata::ConfigEntries& overrides) {
+replication::TopicSettingsRef topic_settings(const config::BrokerConfig& config,
+                                             const metadata::ConfigEntries& overrides) {
   auto parsed = config::topic_config(config, overrides);
   if (!parsed) parsed = config::topic_config(config, {});
   const config::TopicConfig topic = parsed ? *parsed : config::TopicConfig{};
@@ -123,7 +130,8 @@ server::ServerLimits server_limits(const config::BrokerConfig& config, runtime::
     for (const std::string& address : network.resolve(host)) limits.max_connections_per_ip_overrides[address] = limit;
   }
   limits.max_connection_creation_rate = config.max_connection_creation_rate();
-  for (const auto& [listener, limit] : config.listener_max_connections()) limits.listener_max_connections[listener] = limit;
+  for (const auto& [listener, limit] : config.listener_max_connections())
+    limits.listener_max_connections[listener] = limit;
   for (const auto& [listener, rate] : config.listener_max_connection_creation_rate()) {
     limits.listener_max_connection_creation_rate[listener] = rate;
   }
@@ -133,10 +141,11 @@ server::ServerLimits server_limits(const config::BrokerConfig& config, runtime::
 server::ServerSettings server_settings(const config::BrokerConfig& config, runtime::Network& network) {
   server::ServerSettings settings;
   const auto add = [&](const config::Listener& listener, server::ListenerScope scope) {
-    settings.listeners.push_back({.name = listener.name,
-                                  .address = {bind_host(listener.host, network), static_cast<std::uint16_t>(listener.port)},
-                                  .scope = scope,
-                                  .inter_broker = listener.name == config.inter_broker_listener()});
+    settings.listeners.push_back(
+        {.name = listener.name,
+         .address = {bind_host(listener.host, network), static_cast<std::uint16_t>(listener.port)},
+         .scope = scope,
+         .inter_broker = listener.name == config.inter_broker_listener()});
   };
   for (const auto& listener : config.broker_listeners()) add(listener, server::ListenerScope::broker);
   if (config.is_controller()) {

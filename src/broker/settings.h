@@ -11,8 +11,10 @@
 
 namespace klamm::broker {
 
-// `overrides`: the topic's own configuration. What is not legal any more (a directory of another release) counts as not set.
-replication::TopicSettingsRef topic_settings(const config::BrokerConfig& config, const metadata::ConfigEntries& overrides);
+// `overrides`: the topic's own configuration. What is not legal any more (a directory of another release) counts as not
+// set.
+replication::TopicSettingsRef topic_settings(const config::BrokerConfig& config,
+                                             const metadata::ConfigEntries& overrides);
 
 storage::LogDirectoriesSettings log_directories_settings(const config::BrokerConfig& config);
 hosting::EmbeddedMetadataSettings metadata_settings(const config::BrokerConfig& config, const std::string& cluster_id,

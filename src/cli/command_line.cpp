@@ -15,7 +15,6 @@ namespace klamm::cli {
 
 namespace {
 
-
 JavaException unrecognized(std::string_view option) {
   return {"joptsimple.UnrecognizedOptionException", fmt::format("{} is not a recognized option", option)};
 }

@@ -26,8 +26,12 @@ std::vector<std::string> completed(Arguments arguments) {
 
 }  // namespace
 
-int produce_tool(Arguments arguments, Streams& streams) { return console_producer_tool(completed(arguments), streams); }
+int produce_tool(Arguments arguments, Streams& streams) {
+  return console_producer_tool(completed(arguments), streams);
+}
 
-int consume_tool(Arguments arguments, Streams& streams) { return console_consumer_tool(completed(arguments), streams); }
+int consume_tool(Arguments arguments, Streams& streams) {
+  return console_consumer_tool(completed(arguments), streams);
+}
 
 }  // namespace klamm::cli

@@ -1,4 +1,5 @@
-// klamm produce and klamm consume: the console tools with this machine's broker as the default and the topic as an argument.
+// klamm produce and klamm consume: the console tools with this machine's broker as the default and the topic as an
+// argument.
 #pragma once
 
 #include "cli/command_line.h"

@@ -44,7 +44,7 @@ void on_signal(int number) {
 }
 
 void handle_with(void (*handler)(int)) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = handler;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
@@ -52,7 +52,8 @@ void handle_with(void (*handler)(int)) {
 
 }  // namespace
 
-Interrupt::Interrupt(runtime::Reactor& reactor, std::function<void()> came) : posted_(new Posted(reactor, std::move(came))) {
+Interrupt::Interrupt(runtime::Reactor& reactor, std::function<void()> came)
+    : posted_(new Posted(reactor, std::move(came))) {
   ENSURE(waiting.load() == nullptr);
   waiting.store(posted_);
   waiting_on.store(&reactor);
@@ -72,6 +73,8 @@ Interrupt::~Interrupt() {
   }
 }
 
-int Interrupt::signal() const { return posted_->signal; }
+int Interrupt::signal() const {
+  return posted_->signal;
+}
 
 }  // namespace klamm::cli

@@ -73,9 +73,13 @@ bool is_alive(pid_t process) {
 }  // namespace
 
 int server_stop_tool(Arguments arguments, Streams& streams) {
-  CommandLine line(streams, "Ends the brokers of this machine with SIGTERM and waits until they have ended.",
-                   {{.name = "process-role", .takes = Takes::value, .described_as = "role", .help = "Only nodes with this role: broker or controller."},
-                    {.name = "node-id", .takes = Takes::value, .described_as = "id", .help = "Only the node with this id."}});
+  CommandLine line(
+      streams, "Ends the brokers of this machine with SIGTERM and waits until they have ended.",
+      {{.name = "process-role",
+        .takes = Takes::value,
+        .described_as = "role",
+        .help = "Only nodes with this role: broker or controller."},
+       {.name = "node-id", .takes = Takes::value, .described_as = "id", .help = "Only the node with this id."}});
   line.parse(arguments);
   if (!arguments.empty()) line.help_or_version();
 

@@ -1,5 +1,5 @@
-// klamm server-stop: ends the brokers of this machine that its user may end, and waits until they have ended. A broker is
-// known by the lock it holds on its log directories.
+// klamm server-stop: ends the brokers of this machine that its user may end, and waits until they have ended. A broker
+// is known by the lock it holds on its log directories.
 #pragma once
 
 #include "cli/command_line.h"

@@ -150,7 +150,7 @@ class BrokerConfig {
   }
   Milliseconds metadata_log_max_snapshot_interval() const {
     return ms("metadata.log.max.snapshot.interval.ms");
-  }                                                 // 0: never
+  }  // 0: never
   std::int32_t metadata_log_segment_bytes() const;  // internal.metadata.log.segment.bytes when it is set
   Milliseconds metadata_log_segment() const { return ms("metadata.log.segment.ms"); }
   std::int64_t metadata_max_retention_bytes() const { return values_.get_long("metadata.max.retention.bytes"); }

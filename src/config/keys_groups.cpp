@@ -178,7 +178,11 @@ constexpr Key share[] = {
 
 }  // namespace
 
-std::span<const Key> group_keys() { return groups; }
-std::span<const Key> share_keys() { return share; }
+std::span<const Key> group_keys() {
+  return groups;
+}
+std::span<const Key> share_keys() {
+  return share;
+}
 
 }  // namespace klamm::config

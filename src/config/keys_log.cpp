@@ -102,6 +102,8 @@ constexpr Key logs[] = {
 
 }  // namespace
 
-std::span<const Key> log_keys() { return logs; }
+std::span<const Key> log_keys() {
+  return logs;
+}
 
 }  // namespace klamm::config

@@ -96,7 +96,11 @@ constexpr Key replication[] = {
 
 }  // namespace
 
-std::span<const Key> network_keys() { return network; }
-std::span<const Key> replication_keys() { return replication; }
+std::span<const Key> network_keys() {
+  return network;
+}
+std::span<const Key> replication_keys() {
+  return replication;
+}
 
 }  // namespace klamm::config

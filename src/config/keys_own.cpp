@@ -10,20 +10,26 @@ constexpr std::string_view switches[] = {"auto", "on", "off"};
 // Internal, so that a broker on which none of them is set describes itself exactly as Apache Kafka does.
 constexpr Key own[] = {
     {"klamm.validate.records", Type::string, "pass-through", one_of(record_validations), medium, read_only, active,
-     "Whether compressed batches of ordinary topics are opened and checked record by record (strict), or stored after a check "
-     "of their header and checksum (pass-through).", internal},
+     "Whether compressed batches of ordinary topics are opened and checked record by record (strict), or stored after "
+     "a check "
+     "of their header and checksum (pass-through).",
+     internal},
     {"klamm.io.uring", Type::string, "auto", one_of(switches), low, read_only, active,
-     "Whether files are read and synced through io_uring: where the kernel allows it (auto), always (on), never (off).", internal},
+     "Whether files are read and synced through io_uring: where the kernel allows it (auto), always (on), never (off).",
+     internal},
     {"klamm.reactors", Type::int32, "0", between(0, 1024), medium, read_only, active,
      "Threads that serve connections; 0 for one a processor core.", internal},
     {"klamm.request.pool.bytes", Type::int64, "67108864", at_least(1048576), medium, read_only, active,
-     "Memory for requests that are being received or handled, in bytes; when it is used up, sockets are not read.", internal},
+     "Memory for requests that are being received or handled, in bytes; when it is used up, sockets are not read.",
+     internal},
     {"klamm.io.threads", Type::int32, "0", between(0, 1024), medium, read_only, active,
      "Threads for what blocks on the disk; 0 chooses by the number of processor cores.", internal},
 };
 
 }  // namespace
 
-std::span<const Key> own_keys() { return own; }
+std::span<const Key> own_keys() {
+  return own;
+}
 
 }  // namespace klamm::config

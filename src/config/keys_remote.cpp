@@ -74,6 +74,8 @@ constexpr Key remote_storage[] = {
 
 }  // namespace
 
-std::span<const Key> remote_storage_keys() { return remote_storage; }
+std::span<const Key> remote_storage_keys() {
+  return remote_storage;
+}
 
 }  // namespace klamm::config

@@ -170,7 +170,11 @@ constexpr Key sasl[] = {
 
 }  // namespace
 
-std::span<const Key> security_keys() { return security; }
-std::span<const Key> sasl_keys() { return sasl; }
+std::span<const Key> security_keys() {
+  return security;
+}
+std::span<const Key> sasl_keys() {
+  return sasl;
+}
 
 }  // namespace klamm::config

@@ -129,8 +129,14 @@ constexpr Key quorum[] = {
 
 }  // namespace
 
-std::span<const Key> server_keys() { return server; }
-std::span<const Key> kraft_keys() { return kraft; }
-std::span<const Key> quorum_keys() { return quorum; }
+std::span<const Key> server_keys() {
+  return server;
+}
+std::span<const Key> kraft_keys() {
+  return kraft;
+}
+std::span<const Key> quorum_keys() {
+  return quorum;
+}
 
 }  // namespace klamm::config

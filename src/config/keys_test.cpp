@@ -1,5 +1,5 @@
-// The tables against what the jars of Apache Kafka 4.3.1 define (testdata/, made by the program beside it): a key that is
-// missing, has another default, range or scope, or that Kafka does not know, fails.
+// The tables against what the jars of Apache Kafka 4.3.1 define (testdata/, made by the program beside it): a key that
+// is missing, has another default, range or scope, or that Kafka does not know, fails.
 #include "config/keys.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,9 @@
 namespace klamm::config {
 namespace {
 
-std::filesystem::path here() { return std::filesystem::path(__FILE__).parent_path(); }
+std::filesystem::path here() {
+  return std::filesystem::path(__FILE__).parent_path();
+}
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -32,8 +34,8 @@ struct Fact {
 
   auto operator<=>(const Fact&) const = default;
   friend void PrintTo(const Fact& f, std::ostream* out) {
-    *out << f.table << ' ' << f.name << ' ' << f.type << " default=" << f.fallback << " valid=" << f.valid << ' ' << f.importance
-         << ' ' << f.internal << ' ' << f.update << ' ' << f.synonyms;
+    *out << f.table << ' ' << f.name << ' ' << f.type << " default=" << f.fallback << " valid=" << f.valid << ' '
+         << f.importance << ' ' << f.internal << ' ' << f.update << ' ' << f.synonyms;
   }
 };
 
@@ -76,7 +78,8 @@ std::string valid_text(const Validator& validator) {
 std::string synonyms_text(std::string_view table, std::string_view name) {
   std::string text;
   if (table == "topic") {
-    for (const TopicSynonym& s : topic_synonyms(name)) text += fmt::format("{}{}*{}", text.empty() ? "" : ",", s.broker_key, s.factor);
+    for (const TopicSynonym& s : topic_synonyms(name))
+      text += fmt::format("{}{}*{}", text.empty() ? "" : ",", s.broker_key, s.factor);
   } else if (table == "broker") {
     const auto names = broker_synonyms(name, false);
     if (names.size() > 1) text = fmt::format("{}", fmt::join(names, ","));
@@ -88,8 +91,14 @@ Fact our_fact(std::string_view table, const Key& key) {
   std::string fallback(key.fallback.text());
   if (key.fallback.kind() == Default::Kind::null) fallback = "<null>";
   if (key.fallback.kind() == Default::Kind::required) fallback = "<required>";
-  return {std::string(table), std::string(key.name), std::string(type_name(key.type)), fallback, valid_text(key.validator),
-          std::string(importance_name(key.importance)), key.internal ? "internal" : "", std::string(update_name(key.update)),
+  return {std::string(table),
+          std::string(key.name),
+          std::string(type_name(key.type)),
+          fallback,
+          valid_text(key.validator),
+          std::string(importance_name(key.importance)),
+          key.internal ? "internal" : "",
+          std::string(update_name(key.update)),
           synonyms_text(table, key.name)};
 }
 
@@ -105,7 +114,8 @@ std::vector<Fact> our_facts(std::string_view table, std::span<const Key* const> 
 void settle_order_of_protocol_map(std::vector<Fact>& facts) {
   for (Fact& fact : facts) {
     if (fact.name == "listener.security.protocol.map") {
-      EXPECT_EQ(fact.fallback.size(), std::string_view("PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL").size());
+      EXPECT_EQ(fact.fallback.size(),
+                std::string_view("PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL").size());
       fact.fallback = "all";
     }
   }
@@ -120,7 +130,9 @@ TEST(Keys, OfTheBrokerAreKafkasInKafkasOrder) {
   for (std::size_t i = 0; i < kafka.size(); ++i) EXPECT_EQ(ours[i], kafka[i]);
 }
 
-TEST(Keys, OfTopicsAreKafkasInKafkasOrder) { EXPECT_EQ(our_facts("topic", topic_keys().keys()), kafka_facts("topic")); }
+TEST(Keys, OfTopicsAreKafkasInKafkasOrder) {
+  EXPECT_EQ(our_facts("topic", topic_keys().keys()), kafka_facts("topic"));
+}
 
 void expect_same_set(std::string_view table, const ConfigDef& ours) {
   auto kafka = kafka_facts(table);
@@ -144,9 +156,9 @@ TEST(Keys, OfEverythingElseAreKafkas) {
 }
 
 TEST(Keys, HaveDefaultsThatAreValidAndATextOfTheirOwn) {
-  for (const ConfigDef* definition : {&broker_keys(), &dynamic_broker_keys(), &topic_keys(), &group_override_keys(),
-                                      &client_metrics_keys(), &client_quota_keys(), &ip_quota_keys(), &producer_keys(),
-                                      &consumer_keys(), &admin_keys()}) {
+  for (const ConfigDef* definition :
+       {&broker_keys(), &dynamic_broker_keys(), &topic_keys(), &group_override_keys(), &client_metrics_keys(),
+        &client_quota_keys(), &ip_quota_keys(), &producer_keys(), &consumer_keys(), &admin_keys()}) {
     for (const Key* key : definition->keys()) {
       EXPECT_FALSE(key->documentation.empty()) << key->name;
       if (key->fallback.kind() != Default::Kind::text) continue;
@@ -159,20 +171,23 @@ TEST(Keys, HaveDefaultsThatAreValidAndATextOfTheirOwn) {
 
 TEST(Keys, KnowTheirRelativesBehindAListenersPrefix) {
   using Names = std::vector<std::string>;
-  EXPECT_EQ(broker_synonyms("log.retention.hours", true), (Names{"log.retention.ms", "log.retention.minutes", "log.retention.hours"}));
+  EXPECT_EQ(broker_synonyms("log.retention.hours", true),
+            (Names{"log.retention.ms", "log.retention.minutes", "log.retention.hours"}));
   EXPECT_EQ(broker_synonyms("log.flush.scheduler.interval.ms", true), (Names{"log.flush.scheduler.interval.ms"}));
   EXPECT_EQ(broker_synonyms("listener.name.internal.ssl.keystore.location", true),
             (Names{"listener.name.internal.ssl.keystore.location", "ssl.keystore.location"}));
   EXPECT_EQ(broker_synonyms("listener.name.internal.plain.sasl.jaas.config", true),
             (Names{"listener.name.internal.plain.sasl.jaas.config", "sasl.jaas.config"}));
-  EXPECT_EQ(broker_synonyms("listener.name.internal.max.connections", false), (Names{"listener.name.internal.max.connections"}));
+  EXPECT_EQ(broker_synonyms("listener.name.internal.max.connections", false),
+            (Names{"listener.name.internal.max.connections"}));
   EXPECT_EQ(listener_base_key("listener.name.x"), std::nullopt);
   EXPECT_EQ(listener_base_key("listener.name.x.a.b"), "a.b");
 }
 
 TEST(Keys, AreDescribedByThePageInDocs) {
   const std::string page = read_file(here() / ".." / ".." / "docs" / "configuration.md");
-  EXPECT_TRUE(page == configuration_page()) << "docs/configuration.md is not up to date: klamm config-reference > docs/configuration.md";
+  EXPECT_TRUE(page == configuration_page())
+      << "docs/configuration.md is not up to date: klamm config-reference > docs/configuration.md";
 }
 
 }  // namespace

@@ -148,10 +148,20 @@ constexpr Key ip_quotas[] = {
 
 }  // namespace
 
-std::span<const Key> topic_table() { return topics; }
-std::span<const Key> group_override_table() { return group_overrides; }
-std::span<const Key> client_metrics_table() { return client_metrics; }
-std::span<const Key> client_quota_table() { return client_quotas; }
-std::span<const Key> ip_quota_table() { return ip_quotas; }
+std::span<const Key> topic_table() {
+  return topics;
+}
+std::span<const Key> group_override_table() {
+  return group_overrides;
+}
+std::span<const Key> client_metrics_table() {
+  return client_metrics;
+}
+std::span<const Key> client_quota_table() {
+  return client_quotas;
+}
+std::span<const Key> ip_quota_table() {
+  return ip_quotas;
+}
 
 }  // namespace klamm::config

@@ -77,8 +77,14 @@ constexpr Key dynamic_only[] = {
 
 }  // namespace
 
-std::span<const Key> transaction_keys() { return transactions; }
-std::span<const Key> metrics_keys() { return metrics; }
-std::span<const Key> dynamic_only_keys() { return dynamic_only; }
+std::span<const Key> transaction_keys() {
+  return transactions;
+}
+std::span<const Key> metrics_keys() {
+  return metrics;
+}
+std::span<const Key> dynamic_only_keys() {
+  return dynamic_only;
+}
 
 }  // namespace klamm::config

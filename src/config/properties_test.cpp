@@ -87,9 +87,8 @@ TEST(Properties, SplitsAtTheFirstEqualsSign) {
 TEST(Properties, EscapesCommentsAndContinuedLines) {
   const auto read = parse_properties(
       "# c\n! c\n\n  a = b c \nk\\=1:v\nlong one\\\n   two\nempty\nu=\\u00e4\\t\nwin=1\r\nodd=x\\\\\nlast=\\");
-  const Properties expected{{"a", "b c "},  {"k=1", "v"},        {"long", "onetwo"},
-                                                    {"empty", ""},  {"u", "\xc3\xa4\t"}, {"win", "1"},
-                                                    {"odd", "x\\"}, {"last", ""}};
+  const Properties expected{{"a", "b c "},       {"k=1", "v"}, {"long", "onetwo"}, {"empty", ""},
+                            {"u", "\xc3\xa4\t"}, {"win", "1"}, {"odd", "x\\"},     {"last", ""}};
   ASSERT_TRUE(read);
   EXPECT_EQ(*read, expected);
 }

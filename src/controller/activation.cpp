@@ -42,14 +42,15 @@ Activation begin_log(const State& state, const Activate& call) {
   activation.atomic = !transactional;
   if (call.open_transaction != no_offset) {
     if (!transactional) {
-      throw metadata::BadRecord(
-          fmt::format("Detected partial bootstrap records transaction at {}, but the metadata.version {} does not support "
-                      "transactions. Cannot continue.",
-                      call.open_transaction, version->name()));
+      throw metadata::BadRecord(fmt::format(
+          "Detected partial bootstrap records transaction at {}, but the metadata.version {} does not support "
+          "transactions. Cannot continue.",
+          call.open_transaction, version->name()));
     }
     activation.records.push_back(abort_record());
     activation.message = fmt::format(
-        "Performing controller activation. Aborting partial bootstrap records transaction at offset {}. Re-appending {} "
+        "Performing controller activation. Aborting partial bootstrap records transaction at offset {}. Re-appending "
+        "{} "
         "bootstrap record(s) in new metadata transaction at metadata.version {} from bootstrap source '{}'.",
         call.open_transaction, call.bootstrap.size(), version->name(), call.source);
   } else {
@@ -86,24 +87,27 @@ Activation activation_records(const State& state, const Activate& call) {
           call.open_transaction, version->name()));
     }
     activation.records.push_back(abort_record());
-    activation.message += fmt::format(" Aborting in-progress metadata transaction at offset {}.", call.open_transaction);
+    activation.message +=
+        fmt::format(" Aborting in-progress metadata transaction at offset {}.", call.open_transaction);
   }
   return activation;
 }
 
 std::optional<std::string> unsupported_contents(const metadata::Image& image) {
   if (!image.acls().empty()) {
-    return fmt::format("The cluster metadata holds {} access control entries, which are not enforced yet. Refusing to start "
-                       "without them: remove the ACLs with Apache Kafka first, or keep running Apache Kafka here.",
-                       image.acls().size());
+    return fmt::format(
+        "The cluster metadata holds {} access control entries, which are not enforced yet. Refusing to start "
+        "without them: remove the ACLs with Apache Kafka first, or keep running Apache Kafka here.",
+        image.acls().size());
   }
   for (const auto& [resource, entries] : image.configs()) {
     if (resource.type != metadata::ConfigResourceType::topic) continue;
     const auto tiered = entries->find("remote.storage.enable");
     if (tiered == entries->end() || tiered->second != "true") continue;
-    return fmt::format("Topic '{}' keeps records in remote storage (remote.storage.enable=true), which is not supported yet. "
-                       "Refusing to start: its older records could not be read.",
-                       resource.name);
+    return fmt::format(
+        "Topic '{}' keeps records in remote storage (remote.storage.enable=true), which is not supported yet. "
+        "Refusing to start: its older records could not be read.",
+        resource.name);
   }
   return std::nullopt;
 }

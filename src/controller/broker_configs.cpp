@@ -16,12 +16,16 @@ namespace {
 
 using metadata::ConfigResourceType;
 
-std::unexpected<Error> invalid(std::string text) { return fail(ErrorCode::invalid_request, std::move(text)); }
+std::unexpected<Error> invalid(std::string text) {
+  return fail(ErrorCode::invalid_request, std::move(text));
+}
 
 bool is_removal(const protocol::IncrementalAlterConfigsRequest::AlterableConfig& config) {
   return config.config_operation == static_cast<std::int8_t>(config::AlterOperation::remove);
 }
-bool is_removal(const protocol::AlterConfigsRequest::AlterableConfig&) { return false; }
+bool is_removal(const protocol::AlterConfigsRequest::AlterableConfig&) {
+  return false;
+}
 
 // Every key once, and every value there.
 template <typename Resource>
@@ -138,7 +142,8 @@ Response reassemble_each(const Request& request, const std::vector<std::optional
     if (answers[i]) {
       result.error_code = wire_of(answers[i]->code);
       result.error_message = message_of(*answers[i]);
-    } else if (const auto found = theirs.find({resource.resource_type, resource.resource_name}); found != theirs.end()) {
+    } else if (const auto found = theirs.find({resource.resource_type, resource.resource_name});
+               found != theirs.end()) {
       result.error_code = found->second->error_code;
       result.error_message = found->second->error_message;
     } else {
@@ -150,9 +155,9 @@ Response reassemble_each(const Request& request, const std::vector<std::optional
 
 }  // namespace
 
-Preprocessed<protocol::IncrementalAlterConfigsRequest> preprocess(const protocol::IncrementalAlterConfigsRequest& request,
-                                                                  const config::DynamicConfig& broker,
-                                                                  const AlterLoggers& alter_loggers) {
+Preprocessed<protocol::IncrementalAlterConfigsRequest> preprocess(
+    const protocol::IncrementalAlterConfigsRequest& request, const config::DynamicConfig& broker,
+    const AlterLoggers& alter_loggers) {
   using Resource = protocol::IncrementalAlterConfigsRequest::AlterConfigsResource;
   return preprocess_each<protocol::IncrementalAlterConfigsRequest, Resource>(
       request, broker, [&](const Resource& resource) { return alter_loggers(resource, request.validate_only); });
@@ -165,9 +170,9 @@ Preprocessed<protocol::AlterConfigsRequest> preprocess(const protocol::AlterConf
   return preprocess_each<protocol::AlterConfigsRequest, Resource>(request, broker, {});
 }
 
-protocol::IncrementalAlterConfigsResponse reassemble(
-    const protocol::IncrementalAlterConfigsRequest& request, const std::vector<std::optional<Error>>& answers,
-    const protocol::IncrementalAlterConfigsResponse& from_controller) {
+protocol::IncrementalAlterConfigsResponse reassemble(const protocol::IncrementalAlterConfigsRequest& request,
+                                                     const std::vector<std::optional<Error>>& answers,
+                                                     const protocol::IncrementalAlterConfigsResponse& from_controller) {
   return reassemble_each(request, answers, from_controller);
 }
 

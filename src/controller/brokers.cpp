@@ -13,7 +13,9 @@ namespace {
 using metadata::BrokerRegistration;
 using metadata::VersionRange;
 
-bool is_reserved(Uuid directory) { return directory.high == 0 && directory.low < 100; }
+bool is_reserved(Uuid directory) {
+  return directory.high == 0 && directory.low < 100;
+}
 
 metadata::Record fencing_record(BrokerId broker, BrokerEpoch epoch, bool fenced) {
   protocol::BrokerRegistrationChangeRecord record;
@@ -29,7 +31,7 @@ bool has_session(const State& state, const coordination::Moment& moment, BrokerI
          moment.now <= found->second.last_contact + state.settings.broker_session_timeout;
 }
 
-// ---- registration ------------------------------------------------------------------------------------------------------
+// ---- registration ---------------------------------------------------------------------------------------------------
 
 Result<void> check_directories(const State& state, const protocol::BrokerRegistrationRequest& request) {
   const auto invalid = [](std::string text) { return fail(ErrorCode::invalid_registration, std::move(text)); };
@@ -59,10 +61,11 @@ std::map<std::string, std::int16_t> finalized_levels(const State& state) {
 
 Result<void> check_feature(std::string_view name, std::int16_t finalized, VersionRange range) {
   if (range.contains(finalized)) return {};
-  return fail(ErrorCode::unsupported_version,
-              fmt::format("Unable to register because the broker does not support finalized version {} of {}. The broker "
-                          "wants a version between {} and {}, inclusive.",
-                          finalized, name, range.min, range.max));
+  return fail(
+      ErrorCode::unsupported_version,
+      fmt::format("Unable to register because the broker does not support finalized version {} of {}. The broker "
+                  "wants a version between {} and {}, inclusive.",
+                  finalized, name, range.min, range.max));
 }
 
 // Whatever is finalized, the broker must support.
@@ -78,8 +81,8 @@ Result<void> check_features(const State& state, const protocol::BrokerRegistrati
     names_metadata_version |= feature.name == metadata::metadata_version_feature;
   }
   if (!names_metadata_version) {
-    return fail(ErrorCode::invalid_registration, fmt::format("Request features do not contain '{}'",
-                                                             metadata::metadata_version_feature));
+    return fail(ErrorCode::invalid_registration,
+                fmt::format("Request features do not contain '{}'", metadata::metadata_version_feature));
   }
   for (const auto& [name, finalized] : unverified) {
     if (finalized == 0) continue;
@@ -89,7 +92,8 @@ Result<void> check_features(const State& state, const protocol::BrokerRegistrati
 }
 
 Result<void> check_registration(const State& state, const coordination::Moment& moment,
-                                const protocol::BrokerRegistrationRequest& request, const BrokerRegistration* existing) {
+                                const protocol::BrokerRegistrationRequest& request,
+                                const BrokerRegistration* existing) {
   if (request.cluster_id != state.settings.cluster_id) {
     return fail(ErrorCode::inconsistent_cluster_id, fmt::format("Expected cluster ID {}, but got cluster ID {}",
                                                                 state.settings.cluster_id, request.cluster_id));
@@ -109,7 +113,8 @@ Result<void> check_registration(const State& state, const coordination::Moment& 
   return check_features(state, request);
 }
 
-protocol::RegisterBrokerRecord registration_record(const State& state, const protocol::BrokerRegistrationRequest& request) {
+protocol::RegisterBrokerRecord registration_record(const State& state,
+                                                   const protocol::BrokerRegistrationRequest& request) {
   protocol::RegisterBrokerRecord record;
   record.broker_id = request.broker_id;
   record.incarnation_id = request.incarnation_id;
@@ -141,7 +146,7 @@ void end_incarnation(const State& state, std::int32_t broker, bool clean, metada
   }
 }
 
-// ---- heartbeats --------------------------------------------------------------------------------------------------------
+// ---- heartbeats -----------------------------------------------------------------------------------------------------
 
 enum class LifeState : std::uint8_t { fenced, unfenced, controlled_shutdown, shutdown_now };
 
@@ -276,10 +281,11 @@ Result<Outcome<protocol::BrokerRegistrationResponse>> register_broker(
     const std::int64_t stored_epoch = existing ? existing->epoch.value : never_registered;
     const bool clean = asked.api_version >= 3 && stored_epoch == request.previous_broker_epoch;
     end_incarnation(state, request.broker_id, clean, outcome.records);
-    state.log.info("{} broker {}, incarnation {}. Generated {} record(s) to clean up previous incarnations. New broker "
-                   "epoch is {}.",
-                   existing ? "Registering a new incarnation of" : "Registering", id, request.incarnation_id.to_string(),
-                   outcome.records.size(), moment.next_offset);
+    state.log.info(
+        "{} broker {}, incarnation {}. Generated {} record(s) to clean up previous incarnations. New broker "
+        "epoch is {}.",
+        existing ? "Registering a new incarnation of" : "Registering", id, request.incarnation_id.to_string(),
+        outcome.records.size(), moment.next_offset);
     record.broker_epoch = moment.next_offset.value;
     state.heartbeats.erase(id);
   }
@@ -339,8 +345,8 @@ Result<Outcome<protocol::BrokerHeartbeatResponse>> broker_heartbeat(State& state
   return outcome;
 }
 
-Result<Outcome<protocol::UnregisterBrokerResponse>> unregister_broker(const State& state,
-                                                                      const protocol::UnregisterBrokerRequest& request) {
+Result<Outcome<protocol::UnregisterBrokerResponse>> unregister_broker(
+    const State& state, const protocol::UnregisterBrokerRequest& request) {
   const BrokerRegistration* broker = state.image->broker(BrokerId(request.broker_id));
   if (!broker) {
     return fail(ErrorCode::broker_id_not_registered,
@@ -389,8 +395,9 @@ Result<Outcome<protocol::ControllerRegistrationResponse>> register_controller(
 namespace {
 
 // Answers one partition of AssignReplicasToDirs; `orphans` gets those that are now in an offline directory.
-ErrorCode assign_replica(const State& state, const BrokerRegistration& broker, Uuid directory, const metadata::Topic& topic,
-                         std::int32_t index, std::set<std::pair<Uuid, std::int32_t>>& orphans, metadata::Records& records) {
+ErrorCode assign_replica(const State& state, const BrokerRegistration& broker, Uuid directory,
+                         const metadata::Topic& topic, std::int32_t index,
+                         std::set<std::pair<Uuid, std::int32_t>>& orphans, metadata::Records& records) {
   const auto* partition = topic.partition(index);
   if (!partition) return ErrorCode::unknown_topic_or_partition;
   if (!partition->has_replica(broker.id.value)) return ErrorCode::not_leader_or_follower;
@@ -425,8 +432,8 @@ Result<Outcome<protocol::AssignReplicasToDirsResponse>> assign_replicas_to_dirs(
       for (const auto& partition : asked.partitions) {
         auto& answer = topic_answer.partitions.emplace_back();
         answer.partition_index = partition.partition_index;
-        answer.error_code = wire_of(topic ? assign_replica(state, broker, directory.id, *topic, partition.partition_index,
-                                                           orphans, outcome.records)
+        answer.error_code = wire_of(topic ? assign_replica(state, broker, directory.id, *topic,
+                                                           partition.partition_index, orphans, outcome.records)
                                           : ErrorCode::unknown_topic_id);
       }
     }

@@ -15,8 +15,8 @@ using testing::ControllerStory;
 TEST(BrokersTest, AnEmptyLogBeginsWithTheBootstrapRecordsInATransaction) {
   ControllerStory story;
   EXPECT_EQ(story.record_types(),
-            (std::vector<std::string>{"BEGIN_TRANSACTION_RECORD v0", "FEATURE_LEVEL_RECORD v0", "FEATURE_LEVEL_RECORD v0",
-                                      "CONFIG_RECORD v0", "END_TRANSACTION_RECORD v0"}));
+            (std::vector<std::string>{"BEGIN_TRANSACTION_RECORD v0", "FEATURE_LEVEL_RECORD v0",
+                                      "FEATURE_LEVEL_RECORD v0", "CONFIG_RECORD v0", "END_TRANSACTION_RECORD v0"}));
   EXPECT_EQ(story.image().config({metadata::ConfigResourceType::broker, ""}).at("min.insync.replicas"), "1");
   ControllerStory old(12, false);
   EXPECT_EQ(old.record_types(), (std::vector<std::string>{"FEATURE_LEVEL_RECORD v0"}));
@@ -50,8 +50,8 @@ TEST(BrokersTest, ABrokerIsUnfencedWhenItHasReadItsRegistration) {
   const auto answer = story.request(heartbeat);
   EXPECT_FALSE(answer.is_fenced);
   EXPECT_TRUE(answer.is_caught_up);
-  EXPECT_EQ(story.record_types(), (std::vector<std::string>{"BROKER_REGISTRATION_CHANGE_RECORD v0",
-                                                            "BROKER_REGISTRATION_CHANGE_RECORD v3"}));
+  EXPECT_EQ(story.record_types(),
+            (std::vector<std::string>{"BROKER_REGISTRATION_CHANGE_RECORD v0", "BROKER_REGISTRATION_CHANGE_RECORD v3"}));
   EXPECT_TRUE(story.image().broker(BrokerId(1))->is_active());
   heartbeat.broker_epoch = 3;
   EXPECT_EQ(story.request(heartbeat).error_code, wire_of(ErrorCode::stale_broker_epoch));
@@ -138,7 +138,8 @@ TEST(BrokersTest, AfterACrashTheLastKnownLeaderLeadsAndIsMarkedAsRecovering) {
   again.incarnation_id = Uuid{100, 2};
   again.previous_broker_epoch = -1;
   EXPECT_EQ(story.request(again).error_code, 0);
-  EXPECT_EQ(story.record_types(), (std::vector<std::string>{"PARTITION_CHANGE_RECORD v2", "REGISTER_BROKER_RECORD v4"}));
+  EXPECT_EQ(story.record_types(),
+            (std::vector<std::string>{"PARTITION_CHANGE_RECORD v2", "REGISTER_BROKER_RECORD v4"}));
   EXPECT_TRUE(story.image().partition("t", 0)->isr.empty());
   EXPECT_TRUE(story.image().partition("t", 0)->elr.empty());
   story.heartbeat(1);
@@ -278,7 +279,8 @@ TEST(BrokersTest, ContentsThatWouldBeIgnoredStopTheStart) {
   tiered.name = "remote.storage.enable";
   tiered.value = "true";
   story.apply({{tiered, 0}});
-  EXPECT_THAT(unsupported_contents(story.image()).value_or(""), ::testing::HasSubstr("Topic 't' keeps records in remote"));
+  EXPECT_THAT(unsupported_contents(story.image()).value_or(""),
+              ::testing::HasSubstr("Topic 't' keeps records in remote"));
   protocol::AccessControlEntryRecord acl;
   acl.id = Uuid{1, 1};
   story.apply({{acl, 0}});

@@ -44,25 +44,26 @@ using Call = std::variant<Activate, Asked<protocol::CreateTopicsRequest>, Asked<
                           Asked<protocol::UnregisterBrokerRequest>, Asked<protocol::AssignReplicasToDirsRequest>,
                           Asked<protocol::ControllerRegistrationRequest>>;
 
-using Answer = std::variant<Activated, protocol::CreateTopicsResponse, protocol::DeleteTopicsResponse,
-                            protocol::CreatePartitionsResponse, protocol::IncrementalAlterConfigsResponse,
-                            protocol::AlterConfigsResponse, protocol::AllocateProducerIdsResponse,
-                            protocol::BrokerRegistrationResponse, protocol::BrokerHeartbeatResponse,
-                            protocol::UnregisterBrokerResponse, protocol::AssignReplicasToDirsResponse,
-                            protocol::ControllerRegistrationResponse>;
+using Answer = std::variant<
+    Activated, protocol::CreateTopicsResponse, protocol::DeleteTopicsResponse, protocol::CreatePartitionsResponse,
+    protocol::IncrementalAlterConfigsResponse, protocol::AlterConfigsResponse, protocol::AllocateProducerIdsResponse,
+    protocol::BrokerRegistrationResponse, protocol::BrokerHeartbeatResponse, protocol::UnregisterBrokerResponse,
+    protocol::AssignReplicasToDirsResponse, protocol::ControllerRegistrationResponse>;
 
 // The response when the whole request failed: each of its parts with the error.
 protocol::CreateTopicsResponse failed(const protocol::CreateTopicsRequest& request, const Error& error);
 protocol::DeleteTopicsResponse failed(const protocol::DeleteTopicsRequest& request, const Error& error);
 protocol::CreatePartitionsResponse failed(const protocol::CreatePartitionsRequest& request, const Error& error);
-protocol::IncrementalAlterConfigsResponse failed(const protocol::IncrementalAlterConfigsRequest& request, const Error& error);
+protocol::IncrementalAlterConfigsResponse failed(const protocol::IncrementalAlterConfigsRequest& request,
+                                                 const Error& error);
 protocol::AlterConfigsResponse failed(const protocol::AlterConfigsRequest& request, const Error& error);
 protocol::AllocateProducerIdsResponse failed(const protocol::AllocateProducerIdsRequest& request, const Error& error);
 protocol::BrokerRegistrationResponse failed(const protocol::BrokerRegistrationRequest& request, const Error& error);
 protocol::BrokerHeartbeatResponse failed(const protocol::BrokerHeartbeatRequest& request, const Error& error);
 protocol::UnregisterBrokerResponse failed(const protocol::UnregisterBrokerRequest& request, const Error& error);
 protocol::AssignReplicasToDirsResponse failed(const protocol::AssignReplicasToDirsRequest& request, const Error& error);
-protocol::ControllerRegistrationResponse failed(const protocol::ControllerRegistrationRequest& request, const Error& error);
+protocol::ControllerRegistrationResponse failed(const protocol::ControllerRegistrationRequest& request,
+                                                const Error& error);
 
 // The text of an error in a response: null when it has none of its own.
 std::optional<std::string> message_of(const Error& error);

@@ -1,5 +1,5 @@
-// What the controller asks of the configuration: is a change legal, and what is in force. The answers come from the table
-// of config/ and from what this node was started with.
+// What the controller asks of the configuration: is a change legal, and what is in force. The answers come from the
+// table of config/ and from what this node was started with.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ namespace klamm::controller {
 struct EffectiveConfig {
   std::string name;
   std::optional<std::string> value;  // nothing when it is secret
-  std::int8_t source = 5;            // DescribeConfigsResponse.ConfigSource: 1 topic, 2 broker, 3 all brokers, 4 file, 5 default
+  std::int8_t source = 5;  // DescribeConfigsResponse.ConfigSource: 1 topic, 2 broker, 3 all brokers, 4 file, 5 default
   bool read_only = false;
   bool sensitive = false;
 };
@@ -34,9 +34,11 @@ class ConfigRules {
 
   // Every value of the resource as it would be after the change, beside what it was. Errors: invalid_config,
   // invalid_request, with Kafka's texts.
-  virtual Result<void> check_topic(const metadata::ConfigEntries& after, const metadata::ConfigEntries& before) const = 0;
+  virtual Result<void> check_topic(const metadata::ConfigEntries& after,
+                                   const metadata::ConfigEntries& before) const = 0;
   virtual Result<void> check_group(const metadata::ConfigEntries& after) const = 0;
-  virtual Result<void> check_client_metrics(std::string_view subscription, const metadata::ConfigEntries& after) const = 0;
+  virtual Result<void> check_client_metrics(std::string_view subscription,
+                                            const metadata::ConfigEntries& after) const = 0;
 
   // False for keys that no version we know of has any more: leftovers of an older directory, kept but not looked at.
   virtual bool is_known(metadata::ConfigResourceType type, std::string_view key) const = 0;

@@ -38,12 +38,18 @@ bool is_known_type(std::int8_t type) {
 // "CLIENT_METRICS"
 std::string_view type_name(ConfigResourceType type) {
   switch (type) {
-    case ConfigResourceType::topic: return "TOPIC";
-    case ConfigResourceType::broker: return "BROKER";
-    case ConfigResourceType::broker_logger: return "BROKER_LOGGER";
-    case ConfigResourceType::client_metrics: return "CLIENT_METRICS";
-    case ConfigResourceType::group: return "GROUP";
-    case ConfigResourceType::unknown: break;
+    case ConfigResourceType::topic:
+      return "TOPIC";
+    case ConfigResourceType::broker:
+      return "BROKER";
+    case ConfigResourceType::broker_logger:
+      return "BROKER_LOGGER";
+    case ConfigResourceType::client_metrics:
+      return "CLIENT_METRICS";
+    case ConfigResourceType::group:
+      return "GROUP";
+    case ConfigResourceType::unknown:
+      break;
   }
   return "UNKNOWN";
 }
@@ -58,7 +64,9 @@ std::vector<std::string> split(std::string_view text) {
   return parts;
 }
 
-std::string join(const std::vector<std::string>& parts) { return fmt::format("{}", fmt::join(parts, ",")); }
+std::string join(const std::vector<std::string>& parts) {
+  return fmt::format("{}", fmt::join(parts, ","));
+}
 
 std::optional<std::int32_t> parse_id(std::string_view text) {
   std::int32_t id = 0;
@@ -77,7 +85,8 @@ Result<void> check_broker_name(std::string_view name) {
 }
 
 // The name, then the values as they would be.
-Result<void> check_values(const State& state, const ConfigResource& resource, ConfigEntries after, ConfigEntries before) {
+Result<void> check_values(const State& state, const ConfigResource& resource, ConfigEntries after,
+                          ConfigEntries before) {
   const auto known = [&](const auto& entry) { return state.rules.is_known(resource.type, entry.first); };
   switch (resource.type) {
     case ConfigResourceType::topic: {
@@ -126,10 +135,12 @@ Result<void> check_record(const State& state, const protocol::ConfigRecord& reco
   const bool is_broker = record.resource_type == static_cast<std::int8_t>(ConfigResourceType::broker);
   if (is_broker && record.name == min_isr_key && state.image->elr_enabled()) {
     if (!record.resource_name.empty()) {
-      return fail(ErrorCode::invalid_config, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
+      return fail(ErrorCode::invalid_config,
+                  "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
     }
     if (!record.value) {
-      return fail(ErrorCode::invalid_config, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+      return fail(ErrorCode::invalid_config,
+                  "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
     }
   }
   if (is_broker && record.name == cordoned_key && !state.version().supports_cordoned_directories()) {
@@ -139,9 +150,10 @@ Result<void> check_record(const State& state, const protocol::ConfigRecord& reco
                             metadata::known_metadata_version(30).name()));
   }
   if (record.value && record.value->size() > value_bytes_max) {
-    return fail(ErrorCode::invalid_config,
-                fmt::format("The configuration value cannot be added because it exceeds the maximum value size of {} bytes.",
-                            value_bytes_max));
+    return fail(
+        ErrorCode::invalid_config,
+        fmt::format("The configuration value cannot be added because it exceeds the maximum value size of {} bytes.",
+                    value_bytes_max));
   }
   return {};
 }
@@ -155,7 +167,8 @@ metadata::Record config_record(const ConfigResource& resource, std::string name,
   return {std::move(record), 0};
 }
 
-Result<void> check_change(const State& state, const ConfigResource& resource, const metadata::Records& records, bool is_new) {
+Result<void> check_change(const State& state, const ConfigResource& resource, const metadata::Records& records,
+                          bool is_new) {
   const ConfigEntries& before = state.image->config(resource);
   ConfigEntries after = before;
   for (const metadata::Record& record : records) {
@@ -177,8 +190,8 @@ Result<std::string> edit_list(const State& state, const ConfigResource& resource
                               const ConfigChange& change, const std::optional<std::string>& current) {
   const bool append = change.operation == ConfigOperation::append;
   if (!state.rules.is_list(resource.type, key)) {
-    return fail(ErrorCode::invalid_config, fmt::format("Can't {} to key {} because its type is not LIST.",
-                                                       append ? "APPEND" : "SUBTRACT", key));
+    return fail(ErrorCode::invalid_config,
+                fmt::format("Can't {} to key {} because its type is not LIST.", append ? "APPEND" : "SUBTRACT", key));
   }
   const auto base = current ? current : state.rules.default_of(resource.type, key);
   std::vector<std::string> parts = split(base.value_or(""));
@@ -231,7 +244,8 @@ metadata::Records clear_elr_records(const State& state, const metadata::Records&
     const auto* config = std::get_if<protocol::ConfigRecord>(&record.message);
     if (!config || config->name != min_isr_key) continue;
     protocol::ClearElrRecord clear;
-    if (config->resource_type == static_cast<std::int8_t>(ConfigResourceType::topic)) clear.topic_name = config->resource_name;
+    if (config->resource_type == static_cast<std::int8_t>(ConfigResourceType::topic))
+      clear.topic_name = config->resource_name;
     clears.push_back({std::move(clear), 0});
   }
   return clears;
@@ -268,8 +282,8 @@ Result<Outcome<Response>> alter_each(const State& state, const Request& request,
       add_result(outcome.response, type, resource.resource_name, {ErrorCode::invalid_request, "Duplicate resource."});
       continue;
     }
-    Result<metadata::Records> records = change(ConfigResource{static_cast<ConfigResourceType>(type), resource.resource_name},
-                                               resource);
+    Result<metadata::Records> records =
+        change(ConfigResource{static_cast<ConfigResourceType>(type), resource.resource_name}, resource);
     if (!records && records.error().code == ErrorCode::unknown_server_error) return std::unexpected(records.error());
     add_result(outcome.response, type, resource.resource_name, records ? Error{ErrorCode::none} : records.error());
     if (!records) continue;
@@ -285,15 +299,16 @@ Result<Outcome<Response>> alter_each(const State& state, const Request& request,
 Result<Outcome<protocol::IncrementalAlterConfigsResponse>> incremental_alter_configs(
     const State& state, const protocol::IncrementalAlterConfigsRequest& request) {
   using Response = protocol::IncrementalAlterConfigsResponse;
-  return alter_each<Response>(state, request, [&](ConfigResource resource, const auto& asked) -> Result<metadata::Records> {
-    ConfigChanges changes;
-    for (const auto& config : asked.configs) {
-      // As Kafka, which does not expect it.
-      if (config.config_operation < 0 || config.config_operation > 3) return fail(ErrorCode::unknown_server_error);
-      changes[config.name] = {static_cast<ConfigOperation>(config.config_operation), config.value};
-    }
-    return alter_config(state, resource, changes, false);
-  });
+  return alter_each<Response>(
+      state, request, [&](ConfigResource resource, const auto& asked) -> Result<metadata::Records> {
+        ConfigChanges changes;
+        for (const auto& config : asked.configs) {
+          // As Kafka, which does not expect it.
+          if (config.config_operation < 0 || config.config_operation > 3) return fail(ErrorCode::unknown_server_error);
+          changes[config.name] = {static_cast<ConfigOperation>(config.config_operation), config.value};
+        }
+        return alter_config(state, resource, changes, false);
+      });
 }
 
 Result<Outcome<protocol::AlterConfigsResponse>> alter_configs(const State& state,

@@ -72,8 +72,10 @@ TEST_F(ConfigsTest, WhatCannotBeIsRefusedWithKafkasWords) {
   EXPECT_EQ(change(9, "x", "k", 0, "1"), Expected(35, "Unknown resource type 9."));
   EXPECT_EQ(change(32, "", "k", 0, "1"), Expected(42, "Default group resources are not allowed."));
   EXPECT_EQ(change(8, "1", "k", 0, "1"), Expected(42, "Unknown resource type BROKER_LOGGER"));
-  EXPECT_EQ(change(4, "", "k", 0, std::string(32768, 'x')),
-            Expected(40, "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes."));
+  EXPECT_EQ(
+      change(4, "", "k", 0, std::string(32768, 'x')),
+      Expected(40,
+               "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes."));
 }
 
 TEST_F(ConfigsTest, BrokerKeysAreWrittenAgainAlsoWhenTheyDoNotChange) {

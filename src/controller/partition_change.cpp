@@ -12,7 +12,9 @@ using metadata::no_leader;
 using metadata::no_leader_change;
 using Ids = std::vector<std::int32_t>;
 
-bool contains(const Ids& ids, std::int32_t id) { return std::ranges::find(ids, id) != ids.end(); }
+bool contains(const Ids& ids, std::int32_t id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
 bool contains_all(const Ids& ids, const Ids& wanted) {
   return std::ranges::all_of(wanted, [&](std::int32_t id) { return contains(ids, id); });
 }
@@ -49,7 +51,8 @@ class Builder {
     populate_elr();
     elect();
     // Replicas that leave must notice, also when the leader stays.
-    if (record_.leader == no_leader_change && !contains_all(replicas_, before_.replicas)) record_.leader = before_.leader;
+    if (record_.leader == no_leader_change && !contains_all(replicas_, before_.replicas))
+      record_.leader = before_.leader;
     put_elr();
     if (!record_.isr && (!isr_.empty() || change_.elr_enabled) && isr_ != before_.isr) record_.isr = isr_;
     if (change_.version.bumps_leader_epoch_on_isr_shrink() && record_.leader == no_leader_change && record_.isr &&
@@ -197,6 +200,8 @@ class Builder {
 
 }  // namespace
 
-std::optional<metadata::Record> change_partition(const PartitionChange& change) { return Builder(change).build(); }
+std::optional<metadata::Record> change_partition(const PartitionChange& change) {
+  return Builder(change).build();
+}
 
 }  // namespace klamm::controller

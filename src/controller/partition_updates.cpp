@@ -7,7 +7,9 @@ namespace {
 
 using metadata::PartitionRegistration;
 
-bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) { return std::ranges::find(ids, id) != ids.end(); }
+bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
 
 // A broker whose directory with the replica is offline cannot lead it.
 bool has_replica_online(const State& state, const PartitionRegistration& partition, std::int32_t broker) {
@@ -48,7 +50,8 @@ void update_partition(const State& state, const BrokerMove& move, const metadata
   if (auto record = change_partition(change)) records.push_back(std::move(*record));
 }
 
-void update_partitions(const State& state, const BrokerMove& move, const PartitionTest& concerns, metadata::Records& records) {
+void update_partitions(const State& state, const BrokerMove& move, const PartitionTest& concerns,
+                       metadata::Records& records) {
   for (const metadata::TopicRef& topic : state.image->topics_by_id()) {
     for (const auto& [index, partition] : topic->partitions) {
       if (concerns(*partition)) update_partition(state, move, *topic, index, *partition, records);

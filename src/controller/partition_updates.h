@@ -19,7 +19,8 @@ struct BrokerMove {
 using PartitionTest = std::function<bool(const metadata::PartitionRegistration&)>;
 
 // Appends the changes of all partitions that pass the test.
-void update_partitions(const State& state, const BrokerMove& move, const PartitionTest& concerns, metadata::Records& records);
+void update_partitions(const State& state, const BrokerMove& move, const PartitionTest& concerns,
+                       metadata::Records& records);
 // Of one partition.
 void update_partition(const State& state, const BrokerMove& move, const metadata::Topic& topic, std::int32_t index,
                       const metadata::PartitionRegistration& partition, metadata::Records& records);

@@ -112,11 +112,12 @@ class Racks {
 
 }  // namespace
 
-Result<std::vector<std::vector<std::int32_t>>> place_replicas(std::vector<UsableBroker> brokers, PlacementRequest request,
-                                                              coordination::FreshIds& ids) {
+Result<std::vector<std::vector<std::int32_t>>> place_replicas(std::vector<UsableBroker> brokers,
+                                                              PlacementRequest request, coordination::FreshIds& ids) {
   if (request.replicas <= 0) {
-    return fail(ErrorCode::invalid_replication_factor,
-                fmt::format("Invalid replication factor {}: the replication factor must be positive.", request.replicas));
+    return fail(
+        ErrorCode::invalid_replication_factor,
+        fmt::format("Invalid replication factor {}: the replication factor must be positive.", request.replicas));
   }
   if (std::ranges::all_of(brokers, &UsableBroker::fenced)) {
     return fail(ErrorCode::invalid_replication_factor,

@@ -24,7 +24,7 @@ struct PlacementRequest {
 };
 
 // One list of brokers a partition. Fails with invalid_replication_factor and Kafka's text.
-Result<std::vector<std::vector<std::int32_t>>> place_replicas(std::vector<UsableBroker> brokers, PlacementRequest request,
-                                                              coordination::FreshIds& ids);
+Result<std::vector<std::vector<std::int32_t>>> place_replicas(std::vector<UsableBroker> brokers,
+                                                              PlacementRequest request, coordination::FreshIds& ids);
 
 }  // namespace klamm::controller

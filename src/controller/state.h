@@ -19,13 +19,13 @@ namespace klamm::controller {
 
 struct ControllerSettings {
   std::string cluster_id;
-  BrokerId node_id;                            // of the process this controller lives in
-  std::int32_t num_partitions = 1;             // num.partitions
-  std::int16_t default_replication_factor = 1; // default.replication.factor
-  std::int32_t min_insync_replicas = 1;        // min.insync.replicas of the file: becomes the cluster's when ELR begins
-  bool delete_topic_enable = true;             // delete.topic.enable
+  BrokerId node_id;                             // of the process this controller lives in
+  std::int32_t num_partitions = 1;              // num.partitions
+  std::int16_t default_replication_factor = 1;  // default.replication.factor
+  std::int32_t min_insync_replicas = 1;  // min.insync.replicas of the file: becomes the cluster's when ELR begins
+  bool delete_topic_enable = true;       // delete.topic.enable
   std::chrono::nanoseconds broker_session_timeout = std::chrono::seconds(9);  // broker.session.timeout.ms
-  std::int16_t kraft_version = 0;              // finalized, from the control records of the log
+  std::int16_t kraft_version = 0;  // finalized, from the control records of the log
 };
 
 // Source of the bound: QuorumController.MAX_RECORDS_PER_USER_OP.
@@ -35,7 +35,7 @@ inline constexpr std::size_t records_per_call_max = 10'000;
 struct Heartbeat {
   BrokerEpoch epoch{-1};
   std::chrono::nanoseconds last_contact{};
-  bool ever = false;                         // last_contact means something
+  bool ever = false;  // last_contact means something
   Offset metadata_offset = no_offset;
   Offset controlled_shutdown_offset = no_offset;  // the offset that all others must reach; -1: not shutting down
 };
@@ -55,7 +55,9 @@ struct State {
   State(const ControllerSettings& s, const ConfigRules& r, Logger l) : settings(s), rules(r), log(std::move(l)) {}
 
   // The level in force. Before the bootstrap records there is none, and nobody asks.
-  metadata::MetadataVersion version() const { return image->metadata_version().value_or(metadata::metadata_version_min); }
+  metadata::MetadataVersion version() const {
+    return image->metadata_version().value_or(metadata::metadata_version_min);
+  }
   bool is_active(std::int32_t broker) const;
   // The only directory of a broker, or unassigned when there are several.
   Uuid default_directory(std::int32_t broker) const;

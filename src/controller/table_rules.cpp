@@ -38,7 +38,9 @@ const config::Key* find_key(ConfigResourceType type, std::string_view name) {
   return keys ? keys->find(name) : nullptr;
 }
 
-config::NullableProperties nullable(const ConfigEntries& entries) { return {entries.begin(), entries.end()}; }
+config::NullableProperties nullable(const ConfigEntries& entries) {
+  return {entries.begin(), entries.end()};
+}
 
 Result<void> answer(const config::Checked<void>& checked) {
   if (checked) return {};
@@ -68,7 +70,9 @@ Result<void> TableRules::check_client_metrics(std::string_view subscription, con
   return answer(config::validate_client_metrics(subscription, nullable(after)));
 }
 
-bool TableRules::is_known(ConfigResourceType type, std::string_view key) const { return find_key(type, key) != nullptr; }
+bool TableRules::is_known(ConfigResourceType type, std::string_view key) const {
+  return find_key(type, key) != nullptr;
+}
 
 bool TableRules::is_list(ConfigResourceType type, std::string_view key) const {
   const config::Key* found = find_key(type, key);
@@ -114,7 +118,8 @@ std::vector<EffectiveConfig> TableRules::effective_topic_config(const ConfigLaye
     if (key->internal && !layers.topic.contains(key->name)) continue;
     InForce found = in_force(*key, *file_, layers);
     const bool secret = key->sensitive();
-    out.push_back({std::string(key->name), secret ? std::nullopt : std::move(found.value), found.source, false, secret});
+    out.push_back(
+        {std::string(key->name), secret ? std::nullopt : std::move(found.value), found.source, false, secret});
   }
   std::ranges::sort(out, {}, &EffectiveConfig::name);
   return out;

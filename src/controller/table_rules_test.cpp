@@ -48,7 +48,8 @@ TEST_F(TableRulesTest, TheStrongestLayerThatSaysSomethingHolds) {
   EXPECT_EQ(effective("retention.ms").value, "7200000");  // hours of the file
   EXPECT_EQ(effective("retention.ms").source, 4);
   EXPECT_EQ(effective("retention.ms", {}, {}, {{"log.retention.ms", "3"}}).source, 3);
-  EXPECT_EQ(effective("retention.ms", {}, {{"log.retention.minutes", "2"}}, {{"log.retention.ms", "3"}}).value, "120000");
+  EXPECT_EQ(effective("retention.ms", {}, {{"log.retention.minutes", "2"}}, {{"log.retention.ms", "3"}}).value,
+            "120000");
   EXPECT_EQ(effective("retention.ms", {{"retention.ms", "1"}}, {{"log.retention.ms", "2"}}).source, 1);
   EXPECT_EQ(effective("max.message.bytes").value, "777");
   EXPECT_EQ(effective("segment.ms").source, 5);
@@ -60,9 +61,11 @@ TEST_F(TableRulesTest, TheStrongestLayerThatSaysSomethingHolds) {
 
 TEST_F(TableRulesTest, ValuesAreCheckedWithKafkasWords) {
   EXPECT_TRUE(rules.check_topic({{"retention.ms", "5"}, {"cleanup.policy", "compact,delete"}}, {}));
-  EXPECT_EQ(rules.check_topic({{"no.such", "1"}}, {}).error(), (Error{ErrorCode::invalid_config, "Unknown topic config name: no.such"}));
-  EXPECT_EQ(rules.check_topic({{"retention.ms", "x"}}, {}).error(),
-            (Error{ErrorCode::invalid_config, "Invalid value x for configuration retention.ms: Not a number of type LONG"}));
+  EXPECT_EQ(rules.check_topic({{"no.such", "1"}}, {}).error(),
+            (Error{ErrorCode::invalid_config, "Unknown topic config name: no.such"}));
+  EXPECT_EQ(
+      rules.check_topic({{"retention.ms", "x"}}, {}).error(),
+      (Error{ErrorCode::invalid_config, "Invalid value x for configuration retention.ms: Not a number of type LONG"}));
   EXPECT_EQ(rules.check_client_metrics("m", {{"interval.ms", "1"}}).error(),
             (Error{ErrorCode::invalid_request,
                    "Invalid value 1 for interval.ms, interval must be between 100 and 3600000 (1 hour)"}));
@@ -79,7 +82,7 @@ TEST_F(TableRulesTest, KnowsWhichKeysAreListsAndWhatTheirDefaultsAre) {
   EXPECT_FALSE(rules.is_known(ConfigResourceType::topic, "message.format.version"));
 }
 
-// ---- what the broker looks at before the controller ----------------------------------------------------------------------
+// ---- what the broker looks at before the controller -----------------------------------------------------------------
 
 class BrokerConfigsTest : public ::testing::Test {
  protected:
@@ -102,7 +105,8 @@ class BrokerConfigsTest : public ::testing::Test {
     if (!done.answers.at(0)) return {done.rest.resources.size() == 1 ? 1000 : -1000, "to the controller"};
     return {wire_of(done.answers[0]->code), done.answers[0]->message};
   }
-  std::pair<int, std::string> ask_legacy(std::int8_t type, std::string name, std::string key, std::optional<std::string> value) {
+  std::pair<int, std::string> ask_legacy(std::int8_t type, std::string name, std::string key,
+                                         std::optional<std::string> value) {
     protocol::AlterConfigsRequest request;
     auto& resource = request.resources.emplace_back();
     resource.resource_type = type;
@@ -137,7 +141,8 @@ TEST_F(BrokerConfigsTest, TopicsGoToTheControllerUnlessTheRequestIsWrong) {
   EXPECT_EQ(ask(2, "w1", "retention.ms", 9, "1"), to_controller);
   EXPECT_EQ(ask(2, "w1", "retention.ms", 0, std::nullopt), Expected(42, "Null value not supported for : retention.ms"));
   EXPECT_EQ(ask(2, "w1", "retention.ms", 1, std::nullopt), to_controller);
-  EXPECT_EQ(ask_legacy(2, "w1", "retention.ms", std::nullopt), Expected(42, "Null value not supported for : retention.ms"));
+  EXPECT_EQ(ask_legacy(2, "w1", "retention.ms", std::nullopt),
+            Expected(42, "Null value not supported for : retention.ms"));
   EXPECT_EQ(ask_legacy(9, "x", "k", "v"), Expected(42, "Unknown resource type 9"));
   EXPECT_EQ(ask(8, "1", "kafka", 0, "NONSENSE"), Expected(40, "Logger kafka does not exist!"));
   EXPECT_EQ(ask_legacy(8, "1", "kafka", "INFO"), Expected(42, "Unknown resource type 8"));

@@ -1,4 +1,5 @@
-// For tests: a controller with a clock that is told the time, a few configuration keys, and calls that read like a story.
+// For tests: a controller with a clock that is told the time, a few configuration keys, and calls that read like a
+// story.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,7 +43,8 @@ class FewRules final : public ConfigRules {
   std::vector<EffectiveConfig> effective_topic_config(const ConfigLayers& layers) const override {
     std::vector<EffectiveConfig> out;
     for (const auto& [key, value] : defaults()) {
-      out.push_back({key, effective_topic_value(key, layers), static_cast<std::int8_t>(layers.topic.contains(key) ? 1 : 5)});
+      out.push_back(
+          {key, effective_topic_value(key, layers), static_cast<std::int8_t>(layers.topic.contains(key) ? 1 : 5)});
     }
     return out;
   }
@@ -65,7 +67,8 @@ class FewRules final : public ConfigRules {
 
 class ControllerStory {
  public:
-  explicit ControllerStory(std::int16_t level = 30, bool elr = true) : controller(settings, rules, Logger(sink, "test")) {
+  explicit ControllerStory(std::int16_t level = 30, bool elr = true)
+      : controller(settings, rules, Logger(sink, "test")) {
     settings.cluster_id = "cluster";
     settings.node_id = BrokerId(1);
     Activate call;

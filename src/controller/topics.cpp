@@ -60,8 +60,8 @@ Result<void> check_assignment(const State& state, const Ids& replicas, std::opti
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     const auto* broker = state.image->broker(BrokerId(sorted[i]));
     if (!broker) {
-      return invalid(fmt::format("The manual partition assignment includes broker {}, but no such broker is registered.",
-                                 sorted[i]));
+      return invalid(fmt::format(
+          "The manual partition assignment includes broker {}, but no such broker is registered.", sorted[i]));
     }
     if (!broker->has_uncordoned_directories()) {
       return invalid(fmt::format(
@@ -72,9 +72,10 @@ Result<void> check_assignment(const State& state, const Ids& replicas, std::opti
     }
   }
   if (replication_factor && *replication_factor != sorted.size()) {
-    return invalid(fmt::format("The manual partition assignment includes a partition with {} replica(s), but this is not "
-                               "consistent with previous partitions, which have {} replica(s).",
-                               sorted.size(), *replication_factor));
+    return invalid(
+        fmt::format("The manual partition assignment includes a partition with {} replica(s), but this is not "
+                    "consistent with previous partitions, which have {} replica(s).",
+                    sorted.size(), *replication_factor));
   }
   return {};
 }
@@ -95,7 +96,8 @@ constexpr std::string_view all_brokers_fenced = "All brokers are currently fence
 
 using NewPartitions = std::map<std::int32_t, PartitionRegistration>;
 
-Result<NewPartitions> assigned_partitions(const State& state, const protocol::CreateTopicsRequest::CreatableTopic& topic) {
+Result<NewPartitions> assigned_partitions(const State& state,
+                                          const protocol::CreateTopicsRequest::CreatableTopic& topic) {
   if (topic.replication_factor != -1) {
     return fail(ErrorCode::invalid_request,
                 "A manual partition assignment was specified, but replication factor was not set to -1.");
@@ -108,8 +110,9 @@ Result<NewPartitions> assigned_partitions(const State& state, const protocol::Cr
   std::optional<std::size_t> replication_factor;
   for (const auto& assignment : topic.assignments) {
     if (partitions.contains(assignment.partition_index)) {
-      return fail(ErrorCode::invalid_replica_assignment,
-                  fmt::format("Found multiple manual partition assignments for partition {}", assignment.partition_index));
+      return fail(
+          ErrorCode::invalid_replica_assignment,
+          fmt::format("Found multiple manual partition assignments for partition {}", assignment.partition_index));
     }
     if (auto valid = check_assignment(state, assignment.broker_ids, replication_factor); !valid) {
       return std::unexpected(valid.error());
@@ -122,8 +125,7 @@ Result<NewPartitions> assigned_partitions(const State& state, const protocol::Cr
   std::int32_t expected = 0;
   for (const auto& [index, partition] : partitions) {
     if (index != expected++) {
-      return fail(ErrorCode::invalid_replica_assignment,
-                  "partitions should be a consecutive 0-based integer sequence");
+      return fail(ErrorCode::invalid_replica_assignment, "partitions should be a consecutive 0-based integer sequence");
     }
   }
   return partitions;
@@ -170,7 +172,8 @@ Result<void> check_new_name(const State& state, const std::string& name) {
   return {};
 }
 
-Result<metadata::Records> new_topic_configs(const State& state, const protocol::CreateTopicsRequest::CreatableTopic& topic) {
+Result<metadata::Records> new_topic_configs(const State& state,
+                                            const protocol::CreateTopicsRequest::CreatableTopic& topic) {
   std::string nulls;
   ConfigChanges changes;
   for (const auto& config : topic.configs) {
@@ -214,7 +217,8 @@ Result<protocol::CreateTopicsResponse::CreatableTopicResult> create_topic(
   if (auto named = check_new_name(state, topic.name); !named) return std::unexpected(named.error());
   auto configs = new_topic_configs(state, topic);
   if (!configs) return std::unexpected(configs.error());
-  auto partitions = topic.assignments.empty() ? placed_partitions(state, topic, ids) : assigned_partitions(state, topic);
+  auto partitions =
+      topic.assignments.empty() ? placed_partitions(state, topic, ids) : assigned_partitions(state, topic);
   if (!partitions) return std::unexpected(partitions.error());
 
   protocol::TopicRecord record;
@@ -286,7 +290,8 @@ Result<Outcome<protocol::CreateTopicsResponse>> create_topics(const State& state
   std::set<std::string_view> told;
   for (const auto& topic : request.topics) {
     if (counts[topic.name] > 1 && told.insert(topic.name).second) {
-      outcome.response.topics.push_back(failed_topic(topic.name, {ErrorCode::invalid_request, "Duplicate topic name."}));
+      outcome.response.topics.push_back(
+          failed_topic(topic.name, {ErrorCode::invalid_request, "Duplicate topic name."}));
     } else if (counts[topic.name] == 1 && topic.name == metadata::cluster_metadata_topic) {
       outcome.response.topics.push_back(failed_topic(
           topic.name, {ErrorCode::invalid_request,
@@ -404,7 +409,8 @@ Result<Outcome<protocol::DeleteTopicsResponse>> delete_topics(const State& state
 
 namespace {
 
-Result<metadata::Records> grow_topic(const State& state, const protocol::CreatePartitionsRequest::CreatePartitionsTopic& wanted,
+Result<metadata::Records> grow_topic(const State& state,
+                                     const protocol::CreatePartitionsRequest::CreatePartitionsTopic& wanted,
                                      coordination::FreshIds& ids) {
   const auto* topic = state.image->topic(wanted.name);
   if (!topic) return fail(ErrorCode::unknown_topic_or_partition);
@@ -414,8 +420,8 @@ Result<metadata::Records> grow_topic(const State& state, const protocol::CreateP
   }
   if (wanted.count < present) {
     return fail(ErrorCode::invalid_partitions,
-                fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", wanted.name, present,
-                            wanted.count));
+                fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", wanted.name,
+                            present, wanted.count));
   }
   const std::int32_t additional = wanted.count - present;
   if (wanted.assignments && wanted.assignments->size() != static_cast<std::size_t>(additional)) {
@@ -436,14 +442,16 @@ Result<metadata::Records> grow_topic(const State& state, const protocol::CreateP
   if (wanted.assignments) {
     for (std::size_t i = 0; i < wanted.assignments->size(); ++i) {
       const Ids& replicas = (*wanted.assignments)[i].broker_ids;
-      if (auto valid = check_assignment(state, replicas, replication_factor); !valid) return std::unexpected(valid.error());
+      if (auto valid = check_assignment(state, replicas, replication_factor); !valid)
+        return std::unexpected(valid.error());
       if (active_of(state, replicas).empty()) {
         return std::unexpected(all_fenced_in_assignment(present + static_cast<std::int32_t>(i)));
       }
       assignments.push_back(replicas);
     }
   } else {
-    auto placed = place_replicas(usable_brokers(state), {additional, static_cast<std::int32_t>(replication_factor)}, ids);
+    auto placed =
+        place_replicas(usable_brokers(state), {additional, static_cast<std::int32_t>(replication_factor)}, ids);
     if (!placed) return std::unexpected(placed.error());
     assignments = std::move(*placed);
   }
@@ -463,9 +471,8 @@ Result<metadata::Records> grow_topic(const State& state, const protocol::CreateP
 
 }  // namespace
 
-Result<Outcome<protocol::CreatePartitionsResponse>> create_partitions(const State& state,
-                                                                      const coordination::Moment& moment,
-                                                                      const protocol::CreatePartitionsRequest& request) {
+Result<Outcome<protocol::CreatePartitionsResponse>> create_partitions(
+    const State& state, const coordination::Moment& moment, const protocol::CreatePartitionsRequest& request) {
   std::map<std::string_view, int> counts;
   for (const auto& topic : request.topics) ++counts[topic.name];
 

@@ -53,8 +53,8 @@ TEST_F(TopicsTest, ATopicIsCreatedWithItsConfigurationAndPartitions) {
   EXPECT_EQ(topic.configs->at(2).value, "1000");
   EXPECT_EQ(topic.configs->at(2).config_source, 1);
   EXPECT_EQ(topic.configs->at(0).config_source, 5);
-  EXPECT_EQ(story.record_types(), (std::vector<std::string>{"TOPIC_RECORD v0", "CONFIG_RECORD v0", "PARTITION_RECORD v2",
-                                                            "PARTITION_RECORD v2"}));
+  EXPECT_EQ(story.record_types(), (std::vector<std::string>{"TOPIC_RECORD v0", "CONFIG_RECORD v0",
+                                                            "PARTITION_RECORD v2", "PARTITION_RECORD v2"}));
   const auto* partition = story.image().partition("wa", 1);
   ASSERT_NE(partition, nullptr);
   EXPECT_EQ(partition->leader, 1);
@@ -72,8 +72,8 @@ TEST_F(TopicsTest, MinusOneMeansTheDefaults) {
 
 TEST_F(TopicsTest, MinInsyncReplicasClearsTheEligibleLeaders) {
   story.request(with_config("min.insync.replicas", "1"));
-  EXPECT_EQ(story.record_types(), (std::vector<std::string>{"TOPIC_RECORD v0", "CONFIG_RECORD v0", "CLEAR_ELR_RECORD v0",
-                                                            "PARTITION_RECORD v2"}));
+  EXPECT_EQ(story.record_types(), (std::vector<std::string>{"TOPIC_RECORD v0", "CONFIG_RECORD v0",
+                                                            "CLEAR_ELR_RECORD v0", "PARTITION_RECORD v2"}));
 }
 
 TEST_F(TopicsTest, WhatCannotBeIsRefusedWithKafkasWords) {
@@ -85,9 +85,11 @@ TEST_F(TopicsTest, WhatCannotBeIsRefusedWithKafkasWords) {
             Expected(37, "Number of partitions was set to an invalid non-positive value."));
   EXPECT_EQ(create(ControllerStory::topic("wa", -2, 1)),
             Expected(37, "Number of partitions was set to an invalid non-positive value."));
-  EXPECT_EQ(create(ControllerStory::topic("wa", 1, 2)),
-            Expected(38, "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached "
-                         "because only 1 broker(s) are registered or some brokers have all their log directories cordoned."));
+  EXPECT_EQ(
+      create(ControllerStory::topic("wa", 1, 2)),
+      Expected(38,
+               "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached "
+               "because only 1 broker(s) are registered or some brokers have all their log directories cordoned."));
   EXPECT_EQ(create(ControllerStory::topic("wa", 1, 0)),
             Expected(38, "Replication factor must be larger than 0, or -1 to use the default value."));
   EXPECT_EQ(create(with_config("no.such", "1")), Expected(40, "Unknown topic config name: no.such"));
@@ -103,15 +105,15 @@ TEST_F(TopicsTest, WhatCannotBeIsRefusedWithKafkasWords) {
   both.topics[0].num_partitions = 1;
   EXPECT_EQ(create(both),
             Expected(42, "A manual partition assignment was specified, but numPartitions was not set to -1."));
-  EXPECT_EQ(create(assigned({{1, {1}}})),
-            Expected(39, "partitions should be a consecutive 0-based integer sequence"));
+  EXPECT_EQ(create(assigned({{1, {1}}})), Expected(39, "partitions should be a consecutive 0-based integer sequence"));
   EXPECT_EQ(create(assigned({{0, {1}}, {0, {1}}})),
             Expected(39, "Found multiple manual partition assignments for partition 0"));
   EXPECT_EQ(create(assigned({{0, {9}}})),
             Expected(39, "The manual partition assignment includes broker 9, but no such broker is registered."));
   EXPECT_EQ(create(assigned({{0, {1, 1}}})),
             Expected(39, "The manual partition assignment includes the broker 1 more than once."));
-  EXPECT_EQ(create(assigned({{0, {}}})), Expected(39, "The manual partition assignment includes an empty replica list."));
+  EXPECT_EQ(create(assigned({{0, {}}})),
+            Expected(39, "The manual partition assignment includes an empty replica list."));
   EXPECT_EQ(create(ControllerStory::topic("", 1, 1)),
             Expected(17, "Topic name is invalid: the empty string is not allowed"));
   EXPECT_EQ(create(ControllerStory::topic("w.1", 1, 1)), Expected(17, "Topic 'w.1' collides with existing topic: w_1"));

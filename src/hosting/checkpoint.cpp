@@ -57,7 +57,9 @@ std::optional<T> parse_digits(std::string_view text) {
 
 }  // namespace
 
-std::string snapshot_name(SnapshotId id) { return fmt::format("{:020}-{:010}.checkpoint", id.end, id.epoch); }
+std::string snapshot_name(SnapshotId id) {
+  return fmt::format("{:020}-{:010}.checkpoint", id.end, id.epoch);
+}
 
 std::optional<SnapshotFile> parse_snapshot_name(std::string_view name) {
   const bool leftover = name.ends_with(part_suffix) || name.ends_with(deleted_suffix);
@@ -70,7 +72,9 @@ std::optional<SnapshotFile> parse_snapshot_name(std::string_view name) {
   return SnapshotFile{{Offset(*end), LeaderEpoch(*epoch)}, std::string(name), leftover};
 }
 
-ByteVector voters_value(const protocol::VotersRecord& voters) { return encoded(voters); }
+ByteVector voters_value(const protocol::VotersRecord& voters) {
+  return encoded(voters);
+}
 
 ByteVector kraft_version_value(std::int16_t kraft_version) {
   protocol::KRaftVersionRecord record;
@@ -129,8 +133,7 @@ void each_batch(runtime::File& file, std::uint64_t from, std::uint64_t to,
     }
     position += walker.position();
     if (step == records::BatchWalker::Step::corrupt) {
-      throw std::runtime_error(
-          fmt::format("{} at position {} of {}", walker.error().message, position, file.path()));
+      throw std::runtime_error(fmt::format("{} at position {} of {}", walker.error().message, position, file.path()));
     }
     if (step == records::BatchWalker::Step::end) {
       wanted = window_bytes;
@@ -179,7 +182,8 @@ Timestamp read_checkpoint_timestamp(runtime::Disk& disk, const std::string& path
       .control =
           [&](Offset, records::ControlRecordType type, Bytes value) {
             if (type != records::ControlRecordType::snapshot_header) return;
-            timestamp = Timestamp(decoded<protocol::SnapshotHeaderRecord>(value, "SnapshotHeader").last_contained_log_timestamp);
+            timestamp = Timestamp(
+                decoded<protocol::SnapshotHeaderRecord>(value, "SnapshotHeader").last_contained_log_timestamp);
           },
   };
   const runtime::FileRef file = disk.open(path, runtime::OpenMode::read);

@@ -1,7 +1,7 @@
-// Files of whole batches beside the metadata log: bootstrap.checkpoint, and snapshots <end offset>-<epoch>.checkpoint. Both
-// begin with a SnapshotHeader and end with a SnapshotFooter; a snapshot also names kraft.version and voters when they are
-// kept in records (kraft.version 1). docs/metadata.md shows the bytes.
-// Source of the format: org.apache.kafka.snapshot.RecordsSnapshotWriter, Snapshots, BatchFileWriter.
+// Files of whole batches beside the metadata log: bootstrap.checkpoint, and snapshots <end offset>-<epoch>.checkpoint.
+// Both begin with a SnapshotHeader and end with a SnapshotFooter; a snapshot also names kraft.version and voters when
+// they are kept in records (kraft.version 1). docs/metadata.md shows the bytes. Source of the format:
+// org.apache.kafka.snapshot.RecordsSnapshotWriter, Snapshots, BatchFileWriter.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ inline constexpr std::string_view metadata_log_name = "__cluster_metadata-0";
 // No batch of the metadata log is larger. Source: KafkaRaftClient.MAX_BATCH_SIZE_BYTES.
 inline constexpr std::int32_t metadata_batch_bytes_max = 8 << 20;
 
-// Up to which offset (exclusive) and epoch a snapshot reaches. 0-0 is made by formatting: what it holds was never written
-// by a leader.
+// Up to which offset (exclusive) and epoch a snapshot reaches. 0-0 is made by formatting: what it holds was never
+// written by a leader.
 struct SnapshotId {
   Offset end{0};
   LeaderEpoch epoch{0};
@@ -59,11 +59,12 @@ struct BatchReader {
   std::function<void(Offset, metadata::Record)> record;
   std::function<void(Offset, records::ControlRecordType, Bytes)> control;
 
-  // Throws std::runtime_error with what is wrong where: a checksum, a record that cannot be read. `path` is for the text.
+  // Throws std::runtime_error with what is wrong where: a checksum, a record that cannot be read. `path` is for the
+  // text.
   void read(const records::RecordBatchView& batch, std::string_view path) const;
 };
-// Puts a KRAFT_VERSION or KRAFT_VOTERS record into `quorum`; others change nothing. Throws std::runtime_error when it cannot
-// be read.
+// Puts a KRAFT_VERSION or KRAFT_VOTERS record into `quorum`; others change nothing. Throws std::runtime_error when it
+// cannot be read.
 void note_control_record(Offset offset, records::ControlRecordType type, Bytes value, QuorumRecords& quorum);
 
 // Walks the batches of [from, to) of a file, in windows: memory is bounded by the largest batch. Throws

@@ -55,8 +55,8 @@ class ControllerChannel {
       runtime::Reactor& reactor, CallerContext caller, protocol::AllocateProducerIdsRequest request) = 0;
   virtual runtime::Task<protocol::BrokerRegistrationResponse> register_broker(
       runtime::Reactor& reactor, CallerContext caller, protocol::BrokerRegistrationRequest request) = 0;
-  virtual runtime::Task<protocol::BrokerHeartbeatResponse> broker_heartbeat(runtime::Reactor& reactor, CallerContext caller,
-                                                                            protocol::BrokerHeartbeatRequest request) = 0;
+  virtual runtime::Task<protocol::BrokerHeartbeatResponse> broker_heartbeat(
+      runtime::Reactor& reactor, CallerContext caller, protocol::BrokerHeartbeatRequest request) = 0;
   virtual runtime::Task<protocol::UnregisterBrokerResponse> unregister_broker(
       runtime::Reactor& reactor, CallerContext caller, protocol::UnregisterBrokerRequest request) = 0;
   // A combined node says where its controller listens (levels from 3.7-IV0 on).

@@ -21,7 +21,9 @@ namespace {
 constexpr std::int32_t batch_records_max = 10'000;
 constexpr std::size_t read_bytes = 4u << 20;
 
-std::string_view plural(std::size_t count) { return count == 1 ? "" : "s"; }
+std::string_view plural(std::size_t count) {
+  return count == 1 ? "" : "s";
+}
 
 }  // namespace
 
@@ -49,9 +51,11 @@ EmbeddedLog::EmbeddedLog(runtime::Environment& environment, runtime::Reactor& ow
 
 EmbeddedLog::~EmbeddedLog() = default;
 
-std::string EmbeddedLog::path() const { return directory_.file(metadata_log_name); }
+std::string EmbeddedLog::path() const {
+  return directory_.file(metadata_log_name);
+}
 
-// ---- loading -----------------------------------------------------------------------------------------------------------
+// ---- loading --------------------------------------------------------------------------------------------------------
 
 std::vector<SnapshotFile> EmbeddedLog::find_snapshots() {
   std::vector<SnapshotFile> found;
@@ -64,12 +68,14 @@ std::vector<SnapshotFile> EmbeddedLog::find_snapshots() {
 
 void EmbeddedLog::drop_needless_snapshots(std::vector<SnapshotFile>& found, Offset log_start) {
   const auto needless = [&](const SnapshotFile& file) { return file.leftover || file.id.end < log_start; };
-  const auto latest = std::ranges::find_if(found.rbegin(), found.rend(), [&](const auto& file) { return !needless(file); });
+  const auto latest =
+      std::ranges::find_if(found.rbegin(), found.rend(), [&](const auto& file) { return !needless(file); });
   if (log_start > Offset(0) && latest == found.rend()) {
-    throw MetadataLogError(fmt::format(
-        "Inconsistent snapshot state: there must be a snapshot at an offset larger than the current log start offset {}, "
-        "but there is none in {}",
-        log_start, path()));
+    throw MetadataLogError(
+        fmt::format("Inconsistent snapshot state: there must be a snapshot at an offset larger than the current log "
+                    "start offset {}, "
+                    "but there is none in {}",
+                    log_start, path()));
   }
   for (const SnapshotFile& file : found) {
     if (!needless(file)) continue;
@@ -131,9 +137,10 @@ runtime::Task<void> EmbeddedLog::load_log(metadata::Delta& delta, LoadedMetadata
   };
   ByteVector window;
   while (from < end) {
-    const auto read = co_await log_->read(
-        owner_, storage::ReadRequest{from, read_bytes, true, storage::ReadIsolation::log_end});
-    if (!read) throw MetadataLogError(fmt::format("Cannot read {} at offset {}: {}", where, from, read.error().message));
+    const auto read =
+        co_await log_->read(owner_, storage::ReadRequest{from, read_bytes, true, storage::ReadIsolation::log_end});
+    if (!read)
+      throw MetadataLogError(fmt::format("Cannot read {} at offset {}: {}", where, from, read.error().message));
     window.resize(read->bytes());
     if (!window.empty()) window.resize(read->data.file->read_at(read->data.offset, window));
     const Offset before = from;
@@ -156,16 +163,17 @@ runtime::Task<void> EmbeddedLog::load_log(metadata::Delta& delta, LoadedMetadata
 
 void EmbeddedLog::check_voters() const {
   const auto foreign = [&](const std::string& who) {
-    return MetadataLogError(
-        fmt::format("The metadata quorum of {} is made up of {}, not of this node ({}) alone. Clusters with more than one "
-                    "controller are not supported yet.",
-                    path(), who, settings_.node_id));
+    return MetadataLogError(fmt::format(
+        "The metadata quorum of {} is made up of {}, not of this node ({}) alone. Clusters with more than one "
+        "controller are not supported yet.",
+        path(), who, settings_.node_id));
   };
   if (quorum_.kraft_version >= 1) {
     if (!quorum_.voters || quorum_.voters->voters.empty()) {
-      throw MetadataLogError(fmt::format("{} knows no voters: the directory was formatted with --no-initial-controllers. "
-                                         "Format it with --standalone.",
-                                         path()));
+      throw MetadataLogError(
+          fmt::format("{} knows no voters: the directory was formatted with --no-initial-controllers. "
+                      "Format it with --standalone.",
+                      path()));
     }
     const auto& voters = quorum_.voters->voters;
     if (voters.size() != 1 || voters.front().voter_id != settings_.node_id) {
@@ -175,7 +183,8 @@ void EmbeddedLog::check_voters() const {
     }
     if (voters.front().voter_directory_id != settings_.directory_id) {
       throw MetadataLogError(fmt::format("The voter of {} has directory id {}, but this directory has {}.", path(),
-                                         voters.front().voter_directory_id.to_string(), settings_.directory_id.to_string()));
+                                         voters.front().voter_directory_id.to_string(),
+                                         settings_.directory_id.to_string()));
     }
   } else if (quorum_state_) {
     const std::vector<std::int32_t>& voters = quorum_state_->voters;
@@ -230,7 +239,7 @@ runtime::Task<LoadedMetadata> EmbeddedLog::load() {
   co_return loaded;
 }
 
-// ---- leading -----------------------------------------------------------------------------------------------------------
+// ---- leading --------------------------------------------------------------------------------------------------------
 
 // A dynamic quorum's voters stand in the log itself once a leader wrote them there, with the addresses of today.
 std::optional<protocol::VotersRecord> EmbeddedLog::voters_to_write() const {
@@ -343,7 +352,8 @@ Result<Offset> EmbeddedLog::append(std::span<const metadata::Record> records, bo
     const bool full = builder_.plain_bytes_after(fields) > static_cast<std::size_t>(metadata_batch_bytes_max);
     if (full && (atomic || builder_.empty())) {
       pending_.resize(taken_before);
-      return fail(ErrorCode::record_list_too_large, "The total record(s) size of the decision is more than one batch can hold.");
+      return fail(ErrorCode::record_list_too_large,
+                  "The total record(s) size of the decision is more than one batch can hold.");
     }
     if (full || (!atomic && builder_.record_count() >= batch_records_max)) {
       finish_batch();
@@ -395,7 +405,7 @@ void EmbeddedLog::failed(const std::string& what) {
   if (on_failure_) on_failure_(what);
 }
 
-// ---- snapshots ---------------------------------------------------------------------------------------------------------
+// ---- snapshots ------------------------------------------------------------------------------------------------------
 
 void EmbeddedLog::consider_snapshot(const metadata::ImageRef& image) {
   if (snapshotting_ || failure_ || tasks_.stopping()) return;
@@ -403,11 +413,12 @@ void EmbeddedLog::consider_snapshot(const metadata::ImageRef& image) {
   const bool long_ago = settings_.snapshot_interval.count() > 0 &&
                         owner_.now() - last_snapshot_ >= runtime::Duration(settings_.snapshot_interval);
   if (!much && !long_ago) return;
-  log_line_.info("Creating new KRaft snapshot file {} because {}.",
-                 snapshot_name({image->provenance().offset + 1, image->provenance().epoch}),
-                 much ? fmt::format("we have replayed at least {} bytes", settings_.snapshot_bytes)
-                      : fmt::format("we have waited at least {} minute(s)",
-                                    std::chrono::duration_cast<std::chrono::minutes>(settings_.snapshot_interval).count()));
+  log_line_.info(
+      "Creating new KRaft snapshot file {} because {}.",
+      snapshot_name({image->provenance().offset + 1, image->provenance().epoch}),
+      much ? fmt::format("we have replayed at least {} bytes", settings_.snapshot_bytes)
+           : fmt::format("we have waited at least {} minute(s)",
+                         std::chrono::duration_cast<std::chrono::minutes>(settings_.snapshot_interval).count()));
   tasks_.start(write_snapshot(image));
 }
 
@@ -422,8 +433,8 @@ runtime::Task<void> EmbeddedLog::write_snapshot(metadata::ImageRef image) {
                                           .now = environment_.clock.wall(),
                                           .kraft_version = quorum_.kraft_version,
                                           .voters = quorum_.voters};
-  auto write = runtime::blocking(
-      owner_, [&disk = environment_.disk, image, options, where = path(), name = snapshot_name(id)] {
+  auto write =
+      runtime::blocking(owner_, [&disk = environment_.disk, image, options, where = path(), name = snapshot_name(id)] {
         const std::string part = fmt::format("{}/{}.part", where, name);
         CheckpointWriter writer(disk, part, options);
         image->each_record([&](metadata::Record record) { writer.add(record); });
@@ -448,7 +459,8 @@ runtime::Task<void> EmbeddedLog::clean_up() {
   if (cleaning_up_) co_return;
   cleaning_up_ = true;
   try {
-    while (snapshots_.size() >= 2 && !failure_ && co_await has_too_much()) co_await drop_snapshots_before(snapshots_[1]);
+    while (snapshots_.size() >= 2 && !failure_ && co_await has_too_much())
+      co_await drop_snapshots_before(snapshots_[1]);
   } catch (const runtime::DiskError& error) {
     // Nothing rests on it; the next snapshot tries again.
     log_line_.error("Could not remove old snapshots: {}", error.what());

@@ -1,10 +1,11 @@
-// The metadata log of a cluster with one voter, itself: __cluster_metadata-0 in KRaft's own format, as Apache Kafka would
-// write and continue it. Each start is an election that nobody else takes part in: the epoch rises by one, quorum-state
-// says so, and a LeaderChange record opens it.
+// The metadata log of a cluster with one voter, itself: __cluster_metadata-0 in KRaft's own format, as Apache Kafka
+// would write and continue it. Each start is an election that nobody else takes part in: the epoch rises by one,
+// quorum-state says so, and a LeaderChange record opens it.
 //
 // Committed means on disk. All records taken during a turn of the loop are written and synced together at its end, and
 // only then does `committed` move. Snapshots are written when enough has changed, and what they make needless goes.
-// Source of behaviour: org.apache.kafka.raft.KafkaRaftClient, internals.KafkaRaftLog, image.publisher.SnapshotGenerator.
+// Source of behaviour: org.apache.kafka.raft.KafkaRaftClient, internals.KafkaRaftLog,
+// image.publisher.SnapshotGenerator.
 #pragma once
 
 #include <chrono>
@@ -42,18 +43,19 @@ struct EmbeddedLogSettings {
   // The controller's listener, for the VotersRecord of a dynamic quorum; nothing when there is none: then the record is
   // left as it is.
   std::optional<protocol::VotersRecord::Endpoint> controller_endpoint;
-  std::int64_t snapshot_bytes = 20 << 20;                             // metadata.log.max.record.bytes.between.snapshots
-  std::chrono::milliseconds snapshot_interval = std::chrono::hours(1);  // metadata.log.max.snapshot.interval.ms; 0: never
-  std::uint32_t segment_bytes = 1u << 30;                             // metadata.log.segment.bytes
-  std::chrono::milliseconds segment_ms = std::chrono::days(7);        // metadata.log.segment.ms
-  std::int64_t retention_bytes = 100 << 20;                           // metadata.max.retention.bytes; negative: no limit
-  std::chrono::milliseconds retention_ms = std::chrono::days(7);      // metadata.max.retention.ms; negative: no limit
+  std::int64_t snapshot_bytes = 20 << 20;  // metadata.log.max.record.bytes.between.snapshots
+  std::chrono::milliseconds snapshot_interval =
+      std::chrono::hours(1);                                      // metadata.log.max.snapshot.interval.ms; 0: never
+  std::uint32_t segment_bytes = 1u << 30;                         // metadata.log.segment.bytes
+  std::chrono::milliseconds segment_ms = std::chrono::days(7);    // metadata.log.segment.ms
+  std::int64_t retention_bytes = 100 << 20;                       // metadata.max.retention.bytes; negative: no limit
+  std::chrono::milliseconds retention_ms = std::chrono::days(7);  // metadata.max.retention.ms; negative: no limit
 };
 
 // What the files say, before this node leads.
 struct LoadedMetadata {
   std::shared_ptr<const metadata::Delta> contents;  // from the empty image to all there is
-  metadata::Records bootstrap;  // for an empty log
+  metadata::Records bootstrap;                      // for an empty log
   std::string bootstrap_source;
   std::optional<Offset> open_transaction;
 };
@@ -74,7 +76,8 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
   // metadata::BadRecord, std::runtime_error.
   runtime::Task<LoadedMetadata> load();
   // Takes the lead in a new epoch and begins to write that down. Everything loaded is committed together with the first
-  // record of the epoch: the first commit is told when all of it, and the election, is on disk. Throws MetadataLogError.
+  // record of the epoch: the first commit is told when all of it, and the election, is on disk. Throws
+  // MetadataLogError.
   void lead(CommitListener on_commit, FailureListener on_failure);
   // What went wrong with the disk; nothing while all is well.
   const std::optional<std::string>& failure() const { return failure_; }
@@ -138,7 +141,7 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
 
   int election_parts_left_ = 0;  // files that must be on disk before anything is committed
   runtime::Notice election_;
-  bool led_ = false;  // something of this epoch is committed
+  bool led_ = false;    // something of this epoch is committed
   ByteVector pending_;  // whole batches, in order
   records::RecordBatchBuilder builder_;
   std::unique_ptr<WriteAtTurnEnd> at_turn_end_;

@@ -27,8 +27,8 @@ class EmbeddedMetadata::DirectChannel final : public ControllerChannel {
     const auto timeout = std::chrono::milliseconds(request.timeout_ms);
     return ask_within<protocol::DeleteTopicsResponse>(reactor, std::move(caller), std::move(request), timeout);
   }
-  runtime::Task<protocol::CreatePartitionsResponse> create_partitions(runtime::Reactor& reactor, CallerContext caller,
-                                                                      protocol::CreatePartitionsRequest request) override {
+  runtime::Task<protocol::CreatePartitionsResponse> create_partitions(
+      runtime::Reactor& reactor, CallerContext caller, protocol::CreatePartitionsRequest request) override {
     const auto timeout = std::chrono::milliseconds(request.timeout_ms);
     return ask_within<protocol::CreatePartitionsResponse>(reactor, std::move(caller), std::move(request), timeout);
   }
@@ -52,8 +52,8 @@ class EmbeddedMetadata::DirectChannel final : public ControllerChannel {
                                                                     protocol::BrokerHeartbeatRequest request) override {
     return ask<protocol::BrokerHeartbeatResponse>(reactor, std::move(caller), std::move(request));
   }
-  runtime::Task<protocol::UnregisterBrokerResponse> unregister_broker(runtime::Reactor& reactor, CallerContext caller,
-                                                                      protocol::UnregisterBrokerRequest request) override {
+  runtime::Task<protocol::UnregisterBrokerResponse> unregister_broker(
+      runtime::Reactor& reactor, CallerContext caller, protocol::UnregisterBrokerRequest request) override {
     return ask<protocol::UnregisterBrokerResponse>(reactor, std::move(caller), std::move(request));
   }
   runtime::Task<protocol::AssignReplicasToDirsResponse> assign_replicas_to_dirs(
@@ -104,7 +104,9 @@ EmbeddedMetadata::EmbeddedMetadata(runtime::Environment& environment, runtime::R
 
 EmbeddedMetadata::~EmbeddedMetadata() = default;
 
-ControllerChannel& EmbeddedMetadata::channel() { return *channel_; }
+ControllerChannel& EmbeddedMetadata::channel() {
+  return *channel_;
+}
 
 runtime::Task<void> EmbeddedMetadata::start() {
   std::exception_ptr failure;

@@ -28,8 +28,8 @@ class EmbeddedMetadata {
  public:
   // The arguments outlive this. `on_failure` is told when the disk failed and the process cannot go on.
   EmbeddedMetadata(runtime::Environment& environment, runtime::Reactor& owner, storage::LogDirectory& directory,
-                   EmbeddedMetadataSettings settings, const controller::ConfigRules& rules, MetadataPublisher& publisher,
-                   std::function<void(const std::string&)> on_failure);
+                   EmbeddedMetadataSettings settings, const controller::ConfigRules& rules,
+                   MetadataPublisher& publisher, std::function<void(const std::string&)> on_failure);
   ~EmbeddedMetadata();
 
   // On the owner. When it ends, the metadata is loaded, this node leads, and the first image is published. Throws

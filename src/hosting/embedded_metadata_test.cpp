@@ -85,7 +85,8 @@ class Node {
 
 void format_static(Machine& machine, const std::string& directory) {
   format_directories(machine.disk(), machine.random(), Timestamp(1),
-                     {.node_id = 1, .cluster_id = "c", .directories = {directory}, .metadata_directory = directory}, {});
+                     {.node_id = 1, .cluster_id = "c", .directories = {directory}, .metadata_directory = directory},
+                     {});
 }
 
 std::string copy_of(Machine& machine, const std::string& kafka) {
@@ -120,20 +121,23 @@ TEST(EmbeddedMetadataTest, AFreshDirectoryBeginsAClusterThatSurvivesRestarts) {
   EXPECT_EQ(state, (QuorumState{.leader_id = 1, .leader_epoch = LeaderEpoch(1), .voters = {1}, .data_version = 0}));
   for (int restart = 1; restart <= 3; ++restart) {
     Node node(machine, directory);
-    node.run([&](Node& n) -> runtime::Task<void> {
-      EXPECT_EQ(n.metadata().epoch(), LeaderEpoch(1 + restart));
-      EXPECT_EQ(n.image().topic("orders")->partition_count(), 2u);
-      const auto epoch = co_await n.start_broker();
-      EXPECT_GT(epoch, first_epoch);
-      EXPECT_EQ(n.image().partition("orders", 0)->leader, 1);
-    }, restart != 2);
+    node.run(
+        [&](Node& n) -> runtime::Task<void> {
+          EXPECT_EQ(n.metadata().epoch(), LeaderEpoch(1 + restart));
+          EXPECT_EQ(n.image().topic("orders")->partition_count(), 2u);
+          const auto epoch = co_await n.start_broker();
+          EXPECT_GT(epoch, first_epoch);
+          EXPECT_EQ(n.image().partition("orders", 0)->leader, 1);
+        },
+        restart != 2);
   }
 }
 
 TEST(EmbeddedMetadataTest, DirectoriesOfApacheKafkaAreContinued) {
-  for (const auto& [kafka, level, kraft] :
-       {std::tuple{"kafka-3.9.2-static", 21, 0}, {"kafka-4.3.1-static", 30, 0}, {"kafka-4.3.1-standalone", 30, 1},
-        {"kafka-4.4.0-standalone", 33, 1}}) {
+  for (const auto& [kafka, level, kraft] : {std::tuple{"kafka-3.9.2-static", 21, 0},
+                                            {"kafka-4.3.1-static", 30, 0},
+                                            {"kafka-4.3.1-standalone", 30, 1},
+                                            {"kafka-4.4.0-standalone", 33, 1}}) {
     Machine machine;
     const std::string directory = copy_of(machine, kafka);
     for (int start = 0; start < 2; ++start) {

@@ -3,8 +3,8 @@
 
 #include "hosting/checkpoint.h"
 #include "hosting/format.h"
-#include "hosting/quorum_state.h"
 #include "hosting/machine_test.h"
+#include "hosting/quorum_state.h"
 #include "metadata/delta.h"
 #include "metadata/transaction_filter.h"
 #include "storage/meta_properties.h"
@@ -16,16 +16,19 @@ using testing::Machine;
 using testing::testdata;
 
 TEST(QuorumStateTest, IsWrittenAsKafkaWritesIt) {
-  EXPECT_EQ(quorum_state_text({.leader_id = 1, .leader_epoch = LeaderEpoch(1), .voters = {1}, .data_version = 0}),
-            R"({"clusterId":"","leaderId":1,"leaderEpoch":1,"votedId":-1,"appliedOffset":0,"currentVoters":[{"voterId":1}],)"
-            R"("data_version":0})");
-  EXPECT_EQ(quorum_state_text({.leader_id = 1, .leader_epoch = LeaderEpoch(3), .data_version = 1}),
-            R"({"leaderId":1,"leaderEpoch":3,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1})");
+  EXPECT_EQ(
+      quorum_state_text({.leader_id = 1, .leader_epoch = LeaderEpoch(1), .voters = {1}, .data_version = 0}),
+      R"({"clusterId":"","leaderId":1,"leaderEpoch":1,"votedId":-1,"appliedOffset":0,"currentVoters":[{"voterId":1}],)"
+      R"("data_version":0})");
+  EXPECT_EQ(
+      quorum_state_text({.leader_id = 1, .leader_epoch = LeaderEpoch(3), .data_version = 1}),
+      R"({"leaderId":1,"leaderEpoch":3,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1})");
 }
 
 TEST(QuorumStateTest, WhatKafkaWroteIsReadAndWouldBeWrittenAgainTheSame) {
   Machine machine;
-  for (const char* kafka : {"kafka-3.9.2-static", "kafka-4.3.1-static", "kafka-4.3.1-standalone", "kafka-4.4.0-standalone"}) {
+  for (const char* kafka :
+       {"kafka-3.9.2-static", "kafka-4.3.1-static", "kafka-4.3.1-standalone", "kafka-4.4.0-standalone"}) {
     const std::string directory = testdata() + "/" + kafka + "/__cluster_metadata-0";
     const auto state = read_quorum_state(machine.disk(), directory);
     ASSERT_TRUE(state) << kafka;
@@ -56,8 +59,9 @@ TEST(CheckpointTest, NamesAreKafkas) {
   EXPECT_FALSE(parsed->leftover);
   EXPECT_TRUE(parse_snapshot_name("00000000000000000129-0000000001-8372.checkpoint.part")->leftover);
   EXPECT_TRUE(parse_snapshot_name("00000000000000000129-0000000001.checkpoint.deleted")->leftover);
-  for (const char* name : {"bootstrap.checkpoint", "leader-epoch-checkpoint", "0000000000000000012x-0000000001.checkpoint",
-                           "00000000000000000129-0000000001x.checkpoint", ".checkpoint", "00000000000000000000.log"}) {
+  for (const char* name :
+       {"bootstrap.checkpoint", "leader-epoch-checkpoint", "0000000000000000012x-0000000001.checkpoint",
+        "00000000000000000129-0000000001x.checkpoint", ".checkpoint", "00000000000000000000.log"}) {
     EXPECT_FALSE(parse_snapshot_name(name)) << name;
   }
 }
@@ -87,8 +91,10 @@ metadata::ImageRef read_log(Machine& machine, const std::string& kafka, QuorumRe
 
 TEST(CheckpointTest, WhatKafkaRecordedIsUnderstood) {
   Machine machine;
-  for (const auto& [kafka, level, kraft] : {std::tuple{"kafka-3.9.2-static", 21, 0}, {"kafka-4.3.1-static", 30, 0},
-                                            {"kafka-4.3.1-standalone", 30, 1}, {"kafka-4.4.0-standalone", 33, 1}}) {
+  for (const auto& [kafka, level, kraft] : {std::tuple{"kafka-3.9.2-static", 21, 0},
+                                            {"kafka-4.3.1-static", 30, 0},
+                                            {"kafka-4.3.1-standalone", 30, 1},
+                                            {"kafka-4.4.0-standalone", 33, 1}}) {
     QuorumRecords quorum;
     const auto image = read_log(machine, kafka, quorum);
     EXPECT_EQ(image->metadata_version()->level(), level) << kafka;
@@ -187,10 +193,11 @@ TEST(CheckpointTest, GarbageIsRefusedAndNeverRunsAway) {
       ++refused;
     }
   }
-  EXPECT_GT(refused, static_cast<int>(bytes.size()) * 9 / 10);  // all but base offsets and epochs, which no checksum covers
+  EXPECT_GT(refused,
+            static_cast<int>(bytes.size()) * 9 / 10);  // all but base offsets and epochs, which no checksum covers
 }
 
-// ---- formatting --------------------------------------------------------------------------------------------------------
+// ---- formatting -----------------------------------------------------------------------------------------------------
 
 struct Formatted {
   std::vector<std::string> lines;
@@ -218,26 +225,32 @@ TEST(FormatTest, SpeaksAsKafkasToolDoes) {
   request.initial_controllers = {{1, fresh_uuid(machine.random()), "localhost", 29093}};
   auto result = format(machine, request);
   EXPECT_EQ(result.error, "");
-  EXPECT_EQ(result.lines,
-            (std::vector<std::string>{
-                "Bootstrap metadata: BootstrapMetadata(records=[ApiMessageAndVersion(FeatureLevelRecord(name='metadata.version', "
-                "featureLevel=30) at version 0), ApiMessageAndVersion(FeatureLevelRecord(name='eligible.leader.replicas.version', "
-                "featureLevel=1) at version 0), ApiMessageAndVersion(FeatureLevelRecord(name='group.version', featureLevel=1) at "
-                "version 0), ApiMessageAndVersion(FeatureLevelRecord(name='share.version', featureLevel=1) at version 0), "
-                "ApiMessageAndVersion(FeatureLevelRecord(name='streams.version', featureLevel=1) at version 0), "
-                "ApiMessageAndVersion(FeatureLevelRecord(name='transaction.version', featureLevel=2) at version 0)], "
-                "metadataVersionLevel=30, source=format command)",
-                "Formatting dynamic metadata voter directory " + data + " with metadata.version 4.3-IV0."}));
+  EXPECT_EQ(
+      result.lines,
+      (std::vector<std::string>{
+          "Bootstrap metadata: "
+          "BootstrapMetadata(records=[ApiMessageAndVersion(FeatureLevelRecord(name='metadata.version', "
+          "featureLevel=30) at version 0), "
+          "ApiMessageAndVersion(FeatureLevelRecord(name='eligible.leader.replicas.version', "
+          "featureLevel=1) at version 0), ApiMessageAndVersion(FeatureLevelRecord(name='group.version', "
+          "featureLevel=1) at "
+          "version 0), ApiMessageAndVersion(FeatureLevelRecord(name='share.version', featureLevel=1) at version 0), "
+          "ApiMessageAndVersion(FeatureLevelRecord(name='streams.version', featureLevel=1) at version 0), "
+          "ApiMessageAndVersion(FeatureLevelRecord(name='transaction.version', featureLevel=2) at version 0)], "
+          "metadataVersionLevel=30, source=format command)",
+          "Formatting dynamic metadata voter directory " + data + " with metadata.version 4.3-IV0."}));
   const auto properties = storage::read_meta_properties(machine.disk(), data);
   ASSERT_TRUE(properties && *properties);
   EXPECT_EQ((*properties)->directory_id, request.initial_controllers[0].directory_id);
   EXPECT_EQ((*properties)->cluster_id, "not-a-uuid");
 
-  EXPECT_EQ(format(machine, request).error, "Log directory " + data +
-                                                " is already formatted. Use --ignore-formatted to ignore this directory and "
-                                                "format the others.");
+  EXPECT_EQ(format(machine, request).error,
+            "Log directory " + data +
+                " is already formatted. Use --ignore-formatted to ignore this directory and "
+                "format the others.");
   request.ignore_formatted = true;
-  EXPECT_EQ(format(machine, request).lines, (std::vector<std::string>{"All of the log directories are already formatted."}));
+  EXPECT_EQ(format(machine, request).lines,
+            (std::vector<std::string>{"All of the log directories are already formatted."}));
   request.cluster_id = "other";
   result = format(machine, request);
   EXPECT_EQ(result.error, "Invalid cluster.id in: " + data + "/meta.properties. Expected other, but read not-a-uuid");
@@ -275,20 +288,22 @@ TEST(FormatTest, RefusesWhatDoesNotFitTogether) {
             "kraft.version, share.version, streams.version, transaction.version");
   EXPECT_EQ(error([](auto& r) { r.feature_levels = {{"share.version", 9}}; }),
             "java.lang.IllegalArgumentException: No feature:share.version with feature level 9");
-  EXPECT_EQ(error([](auto& r) {
-              r.dynamic_quorum = true;
-              r.feature_levels = {{"kraft.version", 0}};
-            }),
-            "Cannot set kraft.version to 0 if controller.quorum.voters is empty and one of the flags --standalone, "
-            "--initial-controllers, or --no-initial-controllers is used. For dynamic controllers support, try removing the "
-            "--feature flag for kraft.version.");
+  EXPECT_EQ(
+      error([](auto& r) {
+        r.dynamic_quorum = true;
+        r.feature_levels = {{"kraft.version", 0}};
+      }),
+      "Cannot set kraft.version to 0 if controller.quorum.voters is empty and one of the flags --standalone, "
+      "--initial-controllers, or --no-initial-controllers is used. For dynamic controllers support, try removing the "
+      "--feature flag for kraft.version.");
   EXPECT_THAT(error([](auto& r) { r.feature_levels = {{"kraft.version", 1}}; }),
               ::testing::StartsWith("Cannot set kraft.version to 1 unless controller.quorum.voters is empty"));
   EXPECT_EQ(error([](auto& r) {
               r.release_version = metadata::known_metadata_version(22);
               r.feature_levels = {{"eligible.leader.replicas.version", 1}};
             }),
-            "java.lang.IllegalArgumentException: eligible.leader.replicas.version could not be set to 1 because it depends on "
+            "java.lang.IllegalArgumentException: eligible.leader.replicas.version could not be set to 1 because it "
+            "depends on "
             "metadata.version level 23");
   EXPECT_EQ(error([](auto& r) { r.release_version = metadata::known_metadata_version(33); }),
             "metadata.version 4.4-IV2 is not yet stable.");

@@ -17,9 +17,11 @@ namespace {
 constexpr std::string_view runtime_exception = "java.lang.RuntimeException";
 constexpr std::string_view illegal_argument = "java.lang.IllegalArgumentException";
 
-bool is_reserved(Uuid directory) { return directory.high == 0 && directory.low < 100; }
+bool is_reserved(Uuid directory) {
+  return directory.high == 0 && directory.low < 100;
+}
 
-// ---- levels ------------------------------------------------------------------------------------------------------------
+// ---- levels ---------------------------------------------------------------------------------------------------------
 
 metadata::MetadataVersion effective_release(const FormatRequest& request) {
   const auto feature = request.feature_levels.find(std::string(metadata::metadata_version_feature));
@@ -65,7 +67,7 @@ std::string supported_feature_names() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-// ---- what the tool prints ------------------------------------------------------------------------------------------------
+// ---- what the tool prints -------------------------------------------------------------------------------------------
 
 std::string java_bytes(Bytes bytes) {
   std::string text = "[";
@@ -81,9 +83,9 @@ std::string java_record(const metadata::Record& record) {
     text = fmt::format("FeatureLevelRecord(name='{}', featureLevel={})", feature->name, feature->feature_level);
   } else if (const auto* scram = std::get_if<protocol::UserScramCredentialRecord>(&record.message)) {
     text = fmt::format(
-        "UserScramCredentialRecord(name='{}', mechanism={}, salt={}, storedKey={}, serverKey={}, iterations={})", scram->name,
-        scram->mechanism, java_bytes(scram->salt), java_bytes(scram->stored_key), java_bytes(scram->server_key),
-        scram->iterations);
+        "UserScramCredentialRecord(name='{}', mechanism={}, salt={}, storedKey={}, serverKey={}, iterations={})",
+        scram->name, scram->mechanism, java_bytes(scram->salt), java_bytes(scram->stored_key),
+        java_bytes(scram->server_key), scram->iterations);
   } else {
     text = to_json(record);
   }
@@ -93,10 +95,11 @@ std::string java_record(const metadata::Record& record) {
 std::string java_bootstrap(const metadata::Records& records, metadata::MetadataVersion release) {
   std::string list;
   for (const metadata::Record& record : records) list += (list.empty() ? "" : ", ") + java_record(record);
-  return fmt::format("BootstrapMetadata(records=[{}], metadataVersionLevel={}, source=format command)", list, release.level());
+  return fmt::format("BootstrapMetadata(records=[{}], metadataVersionLevel={}, source=format command)", list,
+                     release.level());
 }
 
-// ---- directories -------------------------------------------------------------------------------------------------------
+// ---- directories ----------------------------------------------------------------------------------------------------
 
 struct Ensemble {
   std::map<std::string, storage::MetaProperties> formatted;
@@ -139,17 +142,18 @@ void check_same_cluster(const Ensemble& ensemble, const FormatRequest& request) 
     }
     if (properties.node_id && properties.node_id->value != request.node_id) {
       throw FormatError(
-          fmt::format("Stored node id {} doesn't match previous node id {} in {}. If you moved your data, make sure your "
-                      "configured node id matches. If you intend to create a new node, you should remove all data in your "
-                      "data directories.",
-                      *properties.node_id, request.node_id, path),
+          fmt::format(
+              "Stored node id {} doesn't match previous node id {} in {}. If you moved your data, make sure your "
+              "configured node id matches. If you intend to create a new node, you should remove all data in your "
+              "data directories.",
+              *properties.node_id, request.node_id, path),
           runtime_exception);
     }
     if (!properties.directory_id) continue;
     if (is_reserved(*properties.directory_id)) {
-      throw FormatError(fmt::format("Invalid reserved directory ID {} found in {}", properties.directory_id->to_string(),
-                                    directory),
-                        runtime_exception);
+      throw FormatError(
+          fmt::format("Invalid reserved directory ID {} found in {}", properties.directory_id->to_string(), directory),
+          runtime_exception);
     }
     const auto [same, fresh] = ids.emplace(*properties.directory_id, directory);
     if (!fresh) {
@@ -169,15 +173,17 @@ class Formatting {
   void run() {
     check_request();
     levels_ = effective_feature_levels(request_);
-    const auto release = *metadata::metadata_version_of_level(levels_.at(std::string(metadata::metadata_version_feature)));
+    const auto release =
+        *metadata::metadata_version_of_level(levels_.at(std::string(metadata::metadata_version_feature)));
     bootstrap_ = bootstrap_records(request_);
 
     const Ensemble ensemble = look_at(disk_, request_.directories);
     check_same_cluster(ensemble, request_);
     if (!request_.ignore_formatted && !ensemble.formatted.empty()) {
-      throw FormatError(fmt::format("Log directory {} is already formatted. Use --ignore-formatted to ignore this directory "
-                                    "and format the others.",
-                                    ensemble.formatted.begin()->first));
+      throw FormatError(
+          fmt::format("Log directory {} is already formatted. Use --ignore-formatted to ignore this directory "
+                      "and format the others.",
+                      ensemble.formatted.begin()->first));
     }
     for (const std::string& directory : ensemble.failed) {
       say(fmt::format("I/O error trying to read log directory {}. Ignoring...", directory));
@@ -202,8 +208,9 @@ class Formatting {
     if (request_.directories.empty()) throw FormatError("You must specify at least one directory to format");
     const auto& metadata = request_.metadata_directory;
     if (metadata && std::ranges::find(request_.directories, *metadata) == request_.directories.end()) {
-      throw FormatError(fmt::format("The specified metadata log directory, {} was not one of the given directories: [{}]",
-                                    *metadata, fmt::join(request_.directories, ", ")));
+      throw FormatError(
+          fmt::format("The specified metadata log directory, {} was not one of the given directories: [{}]", *metadata,
+                      fmt::join(request_.directories, ", ")));
     }
   }
 
@@ -331,7 +338,8 @@ DynamicVoter parse_dynamic_voter(std::string_view text) {
   if (rest.empty()) throw wrong("No hostname found after node id.");
   if (rest.front() == '[') {
     const std::size_t bracket = rest.find(']');
-    if (bracket == std::string_view::npos) throw wrong("Hostname began with left bracket, but no right bracket was found.");
+    if (bracket == std::string_view::npos)
+      throw wrong("Hostname began with left bracket, but no right bracket was found.");
     voter.host = rest.substr(1, bracket - 1);
     rest.remove_prefix(bracket + 1);
   } else {
@@ -373,7 +381,9 @@ Uuid fresh_uuid(runtime::Random& random) {
   }
 }
 
-std::string fresh_cluster_id(runtime::Random& random) { return fresh_uuid(random).to_string(); }
+std::string fresh_cluster_id(runtime::Random& random) {
+  return fresh_uuid(random).to_string();
+}
 
 std::vector<DynamicVoter> parse_dynamic_voters(std::string_view text) {
   std::map<std::int32_t, DynamicVoter> voters;
@@ -400,8 +410,9 @@ std::map<std::string, std::int16_t> parse_feature_levels(const std::vector<std::
   std::map<std::string, std::int16_t> levels;
   for (const std::string& argument : arguments) {
     const std::size_t equals = argument.find('=');
-    const auto level =
-        equals == std::string::npos ? std::nullopt : parse_number<std::int16_t>(std::string_view(argument).substr(equals + 1));
+    const auto level = equals == std::string::npos
+                           ? std::nullopt
+                           : parse_number<std::int16_t>(std::string_view(argument).substr(equals + 1));
     if (equals == std::string::npos) {
       throw FormatError(fmt::format("Can't parse feature=level string {}: equals sign not found.", argument),
                         runtime_exception);
@@ -421,7 +432,8 @@ std::map<std::string, std::int16_t> effective_feature_levels(const FormatRequest
   std::map<std::string, std::int16_t> levels;
   for (const auto& [name, level] : request.feature_levels) {
     if (name != metadata::metadata_version_feature && !metadata::find_feature(name)) {
-      throw FormatError(fmt::format("Unsupported feature: {}. Supported features are: {}", name, supported_feature_names()));
+      throw FormatError(
+          fmt::format("Unsupported feature: {}. Supported features are: {}", name, supported_feature_names()));
     }
     levels[name] = level;
   }

@@ -1,6 +1,6 @@
-// Makes directories ready for a node: meta.properties in each, and in the one of the metadata what the first start reads.
-// Everything is on disk, names included, before the last meta.properties appears, so that a power cut leaves either no
-// formatted directory or one that starts. Source: org.apache.kafka.metadata.storage.Formatter, at 4.3.1.
+// Makes directories ready for a node: meta.properties in each, and in the one of the metadata what the first start
+// reads. Everything is on disk, names included, before the last meta.properties appears, so that a power cut leaves
+// either no formatted directory or one that starts. Source: org.apache.kafka.metadata.storage.Formatter, at 4.3.1.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// For tests of this room: the real machine with one or two reactors, a directory that goes at the end, and the files that
-// Apache Kafka wrote.
+// For tests of this room: the real machine with one or two reactors, a directory that goes at the end, and the files
+// that Apache Kafka wrote.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,9 @@
 namespace klamm::hosting::testing {
 
 // Beside this file.
-inline std::string testdata() { return (std::filesystem::path(__FILE__).parent_path() / "testdata").string(); }
+inline std::string testdata() {
+  return (std::filesystem::path(__FILE__).parent_path() / "testdata").string();
+}
 
 class Machine {
  public:

@@ -74,7 +74,9 @@ MetadataPublisher::Slot& MetadataPublisher::slot(const runtime::Reactor& reactor
   return *slots_[reactor.index()];
 }
 
-const metadata::ImageRef& MetadataPublisher::image(const runtime::Reactor& reactor) const { return slot(reactor).image; }
+const metadata::ImageRef& MetadataPublisher::image(const runtime::Reactor& reactor) const {
+  return slot(reactor).image;
+}
 
 metadata::ImageRef MetadataPublisher::latest() const {
   const runtime::ShortLock::Guard guard(lock_);

@@ -1,6 +1,6 @@
 // Hands each new image of the cluster, with what changed, to all that live by it: once, in order, each on its own
-// reactor, and only when the records behind it are committed. Every reactor has its own pointer to the current image, so
-// that reading it is free of contention.
+// reactor, and only when the records behind it are committed. Every reactor has its own pointer to the current image,
+// so that reading it is free of contention.
 #pragma once
 
 #include <atomic>

@@ -60,7 +60,8 @@ std::unexpected<Error> broken(std::string_view what) {
 }
 
 std::optional<std::int32_t> narrow(std::optional<std::int64_t> value) {
-  if (!value || *value < std::numeric_limits<std::int32_t>::min() || *value > std::numeric_limits<std::int32_t>::max()) {
+  if (!value || *value < std::numeric_limits<std::int32_t>::min() ||
+      *value > std::numeric_limits<std::int32_t>::max()) {
     return std::nullopt;
   }
   return static_cast<std::int32_t>(*value);
@@ -82,7 +83,8 @@ std::optional<std::vector<std::int32_t>> read_voters(Scanner& scanner) {
 }
 
 // One "name":value; false when the value is not what the name promises.
-bool read_field(Scanner& scanner, std::string_view name, QuorumState& state, std::optional<std::int64_t>& data_version) {
+bool read_field(Scanner& scanner, std::string_view name, QuorumState& state,
+                std::optional<std::int64_t>& data_version) {
   if (name == "clusterId") return scanner.text().has_value();
   if (name == "votedDirectoryId") {
     const auto text = scanner.text();
@@ -103,10 +105,14 @@ bool read_field(Scanner& scanner, std::string_view name, QuorumState& state, std
   const auto value = narrow(number);
   if (name == "appliedOffset") return number.has_value();
   if (!value) return false;
-  if (name == "leaderId") state.leader_id = *value;
-  else if (name == "leaderEpoch") state.leader_epoch = LeaderEpoch(*value);
-  else if (name == "votedId") state.voted_id = *value;
-  else return false;
+  if (name == "leaderId")
+    state.leader_id = *value;
+  else if (name == "leaderEpoch")
+    state.leader_epoch = LeaderEpoch(*value);
+  else if (name == "votedId")
+    state.voted_id = *value;
+  else
+    return false;
   return true;
 }
 
@@ -141,8 +147,9 @@ Result<QuorumState> parse_quorum_state(std::string_view text) {
   if (!scanner.at_end()) return broken("something follows");
   if (!data_version) return broken("no data_version field");
   if (*data_version < 0 || *data_version > 1) {
-    return fail(ErrorCode::corrupt_message,
-                fmt::format("data_version ({}) is not within the min (0) and max (1) supported version", *data_version));
+    return fail(
+        ErrorCode::corrupt_message,
+        fmt::format("data_version ({}) is not within the min (0) and max (1) supported version", *data_version));
   }
   state.data_version = static_cast<std::int16_t>(*data_version);
   return state;

@@ -1,5 +1,5 @@
-// Runs one deterministic machine over one log: ask it, append what it decides, apply that, answer when it is committed. A
-// reply leaves only when all that was applied before it is committed, reads included, so that the machine needs no
+// Runs one deterministic machine over one log: ask it, append what it decides, apply that, answer when it is committed.
+// A reply leaves only when all that was applied before it is committed, reads included, so that the machine needs no
 // memory of what it was. A failed log drops the shard: it refuses everything from then on, and whoever owns it loads a
 // new machine from the log.
 #pragma once

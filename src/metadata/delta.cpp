@@ -86,7 +86,8 @@ ImageRef Delta::finish(Provenance provenance) {
 Delta::WorkingTopic& Delta::working(Uuid id, std::string_view action) {
   if (const auto found = working_.find(id); found != working_.end()) return found->second;
   const TopicRef* before = deleted_.contains(id) ? nullptr : base_->topics_by_id_.find(id);
-  if (!before) throw BadRecord(fmt::format("Tried to {} {}, but no topic with that ID was found.", action, id.to_string()));
+  if (!before)
+    throw BadRecord(fmt::format("Tried to {} {}, but no topic with that ID was found.", action, id.to_string()));
   WorkingTopic& topic = working_[id];
   topic.before = *before;
   topic.topic = std::make_shared<Topic>(**before);
@@ -104,8 +105,8 @@ void Delta::apply(const protocol::TopicRecord& record) {
   const Topic* existing = base_->topic(record.name);
   if (existing && deleted_.contains(existing->id)) existing = nullptr;
   if (named != working_names_.end() || existing) {
-    throw BadRecord(fmt::format("Found duplicate TopicRecord for {} with topic ID {}", record.name,
-                                record.topic_id.to_string()));
+    throw BadRecord(
+        fmt::format("Found duplicate TopicRecord for {} with topic ID {}", record.name, record.topic_id.to_string()));
   }
   if (working_.contains(record.topic_id) || base_->topic(record.topic_id)) {
     throw BadRecord(fmt::format("Found duplicate TopicRecord for topic ID {}", record.topic_id.to_string()));
@@ -143,7 +144,8 @@ void Delta::apply(const protocol::RemoveTopicRecord& record) {
   } else {
     const Topic* topic = deleted_.contains(record.topic_id) ? nullptr : base_->topic(record.topic_id);
     if (!topic) {
-      throw BadRecord(fmt::format("Unable to delete topic with id {}: no such topic found.", record.topic_id.to_string()));
+      throw BadRecord(
+          fmt::format("Unable to delete topic with id {}: no such topic found.", record.topic_id.to_string()));
     }
     name = topic->name;
     deleted_.insert(record.topic_id);
@@ -189,8 +191,7 @@ void Delta::apply(const protocol::ClearElrRecord& record) {
   }
   const Topic* topic = base_->topic(record.topic_name);
   if (!topic) {
-    throw BadRecord(
-        fmt::format("Unable to clear elr for topic with name {}: no such topic found.", record.topic_name));
+    throw BadRecord(fmt::format("Unable to clear elr for topic with name {}: no such topic found.", record.topic_name));
   }
   if (deleted_.contains(topic->id)) return;
   if (working_.contains(topic->id) || has_elr(*topic)) clear_elr(working(topic->id, "clear the ELR of"));
@@ -212,8 +213,9 @@ BrokerRegistration& Delta::working_broker(std::int32_t id, std::int64_t epoch, s
     found = working_brokers_.emplace(broker, *registered->second).first;
   }
   if (found->second.epoch.value != epoch) {
-    throw BadRecord(fmt::format("Tried to {} broker {}, but the given epoch, {}, did not match the current broker epoch, {}",
-                                action, id, epoch, found->second.epoch));
+    throw BadRecord(
+        fmt::format("Tried to {} broker {}, but the given epoch, {}, did not match the current broker epoch, {}",
+                    action, id, epoch, found->second.epoch));
   }
   brokers_.insert(broker);
   return found->second;
@@ -225,7 +227,9 @@ void Delta::apply(const protocol::UnregisterBrokerRecord& record) {
   next_->brokers_.erase(BrokerId(record.broker_id));
 }
 
-void Delta::apply(const protocol::FenceBrokerRecord& record) { working_broker(record.id, record.epoch, "fence").fenced = true; }
+void Delta::apply(const protocol::FenceBrokerRecord& record) {
+  working_broker(record.id, record.epoch, "fence").fenced = true;
+}
 
 void Delta::apply(const protocol::UnfenceBrokerRecord& record) {
   working_broker(record.id, record.epoch, "unfence").fenced = false;

@@ -13,8 +13,8 @@
 namespace klamm::metadata {
 
 struct TopicChange {
-  TopicRef before;  // empty: the topic is new
-  TopicRef after;   // empty: it was deleted
+  TopicRef before;                    // empty: the topic is new
+  TopicRef after;                     // empty: it was deleted
   std::set<std::int32_t> partitions;  // those that are new or changed; all that there were when it was deleted
 };
 
@@ -34,7 +34,7 @@ class Delta {
   // After finish().
   const ImageRef& image() const { return image_; }
 
-  // --- what changed, after finish() -----------------------------------------------------------------------------------
+  // --- what changed, after finish() ----------------------------------------------------------------------------------
   const std::map<Uuid, TopicChange>& topics() const { return topics_; }
   const std::set<ConfigResource>& configs() const { return configs_; }
   const std::set<BrokerId>& brokers() const { return brokers_; }

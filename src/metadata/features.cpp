@@ -38,7 +38,9 @@ const FeatureLevel* Feature::find_level(std::int16_t level, bool unstable_enable
   return found == levels.end() ? nullptr : &*found;
 }
 
-std::span<const Feature> features() { return table; }
+std::span<const Feature> features() {
+  return table;
+}
 
 const Feature* find_feature(std::string_view name) {
   const auto* found = std::ranges::find(table, name, &Feature::name);

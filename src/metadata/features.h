@@ -24,7 +24,7 @@ inline constexpr std::string_view streams_version_feature = "streams.version";
 // One level of a feature: a directory formatted at `default_from` or later gets it by itself.
 struct FeatureLevel {
   std::int16_t level;
-  std::int16_t default_from;              // level of metadata.version
+  std::int16_t default_from;                   // level of metadata.version
   std::int16_t requires_metadata_version = 0;  // 0: nothing beyond the minimum
 };
 

@@ -84,7 +84,9 @@ Record BrokerRegistration::to_record(MetadataVersion version) const {
 
 Image::Image() : features_(std::make_shared<const std::map<std::string, std::int16_t, std::less<>>>()) {}
 
-ImageRef Image::empty() { return ImageRef(new Image); }
+ImageRef Image::empty() {
+  return ImageRef(new Image);
+}
 
 std::int16_t Image::feature_level(std::string_view feature) const {
   const auto found = features_->find(feature);
@@ -191,6 +193,8 @@ Records Image::to_records() const {
   return records;
 }
 
-bool Image::same_contents(const Image& other) const { return to_records() == other.to_records(); }
+bool Image::same_contents(const Image& other) const {
+  return to_records() == other.to_records();
+}
 
 }  // namespace klamm::metadata

@@ -1,6 +1,6 @@
-// What the cluster is, at one offset of its metadata: an immutable value, shared by pointer. Records make a Delta of it, a
-// Delta makes the next one, and the two share all that did not change. The same code interprets the records in the
-// controller and in the broker. Source: org.apache.kafka.image.MetadataImage.
+// What the cluster is, at one offset of its metadata: an immutable value, shared by pointer. Records make a Delta of
+// it, a Delta makes the next one, and the two share all that did not change. The same code interprets the records in
+// the controller and in the broker. Source: org.apache.kafka.image.MetadataImage.
 //
 // Everything here may be read from any thread for as long as the pointer is held.
 #pragma once
@@ -64,7 +64,7 @@ struct BrokerRegistration {
   bool fenced = true;
   bool in_controlled_shutdown = false;
   bool is_migrating_zk_broker = false;
-  std::vector<Uuid> directories;  // ascending
+  std::vector<Uuid> directories;                          // ascending
   std::optional<std::vector<Uuid>> cordoned_directories;  // nothing until the broker said it
 
   const Endpoint* endpoint(std::string_view listener) const;

@@ -74,10 +74,16 @@ ImageRef image_of(const Records& records, ImageRef base = Image::empty()) {
 
 // A record of every kind that leaves something behind.
 Records everything() {
-  Records records{feature("metadata.version", 33), feature("transaction.version", 2),
-                  feature("eligible.leader.replicas.version", 1), broker(1, 12), topic("a", topic_a),
-                  partition(topic_a, 0, {1, 2}), partition(topic_a, 1, {2, 1}), topic("b", topic_b),
-                  partition(topic_b, 0, {1}), config(ConfigResourceType::topic, "a", "retention.ms", "5"),
+  Records records{feature("metadata.version", 33),
+                  feature("transaction.version", 2),
+                  feature("eligible.leader.replicas.version", 1),
+                  broker(1, 12),
+                  topic("a", topic_a),
+                  partition(topic_a, 0, {1, 2}),
+                  partition(topic_a, 1, {2, 1}),
+                  topic("b", topic_b),
+                  partition(topic_b, 0, {1}),
+                  config(ConfigResourceType::topic, "a", "retention.ms", "5"),
                   config(ConfigResourceType::broker, "", "min.insync.replicas", "1"),
                   config(ConfigResourceType::group, "g", "consumer.session.timeout.ms", "50000")};
   protocol::PartitionChangeRecord change;
@@ -288,8 +294,15 @@ TEST(ImageTest, RefusesRecordsThatCannotFollow) {
   nowhere.partition_id = 17;
   auto lopsided = partition(topic_a, 3, {1, 2});
   std::get<protocol::PartitionRecord>(lopsided.message).directories.pop_back();
-  const Records bad{topic("a", Uuid{1, 99}), topic("z", topic_a), remove_topic(Uuid{3, 3}), {stale, 0}, {odd, 0},
-                    {nowhere, 2}, partition(Uuid{3, 3}, 0, {1}), lopsided, feature("metadata.version", 6),
+  const Records bad{topic("a", Uuid{1, 99}),
+                    topic("z", topic_a),
+                    remove_topic(Uuid{3, 3}),
+                    {stale, 0},
+                    {odd, 0},
+                    {nowhere, 2},
+                    partition(Uuid{3, 3}, 0, {1}),
+                    lopsided,
+                    feature("metadata.version", 6),
                     feature("metadata.version", 34)};
   for (const Record& record : bad) {
     Delta delta(image);
@@ -331,10 +344,12 @@ TEST(RecordTest, DecodesNothingThatIsNotWhole) {
     for (const int value : values) bytes.push_back(static_cast<std::byte>(value));
     return decode(bytes).error().message;
   };
-  EXPECT_EQ(text({0, 2, 0}), "Could not deserialize metadata record with frame version 0. Note that upgrades from the preview "
-                             "release of KRaft in 2.8 to newer versions are not supported.");
-  EXPECT_EQ(text({2, 2, 0}), "Could not deserialize metadata record due to unknown frame version 2(only frame version 1 is "
-                             "supported)");
+  EXPECT_EQ(text({0, 2, 0}),
+            "Could not deserialize metadata record with frame version 0. Note that upgrades from the preview "
+            "release of KRaft in 2.8 to newer versions are not supported.");
+  EXPECT_EQ(text({2, 2, 0}),
+            "Could not deserialize metadata record due to unknown frame version 2(only frame version 1 is "
+            "supported)");
   EXPECT_EQ(text({1, 99, 0}), "Unknown metadata id 99");
   EXPECT_EQ(text({}), "Error while reading frame version");
 }

@@ -44,14 +44,17 @@ constexpr std::array<Row, metadata_level_max - metadata_level_min + 1> rows{{
     {"4.4-IV2", "4.4", true},   // 33 controller unregistration
 }};
 
-const Row& row_of(std::int16_t level) { return rows[static_cast<std::size_t>(level - metadata_level_min)]; }
+const Row& row_of(std::int16_t level) {
+  return rows[static_cast<std::size_t>(level - metadata_level_min)];
+}
 
 std::optional<MetadataVersion> find_name(std::string_view name) {
   std::optional<MetadataVersion> release;
   for (std::int16_t level = metadata_level_min; level <= metadata_level_max; ++level) {
     const Row& row = row_of(level);
     if (row.name == name) return metadata_version_of_level(level);
-    if (row.release == name && known_metadata_version(level).is_production()) release = metadata_version_of_level(level);
+    if (row.release == name && known_metadata_version(level).is_production())
+      release = metadata_version_of_level(level);
   }
   return release;
 }
@@ -67,8 +70,12 @@ std::string names_up_to(MetadataVersion last) {
 
 }  // namespace
 
-std::string_view MetadataVersion::name() const { return row_of(level_).name; }
-std::string_view MetadataVersion::release() const { return row_of(level_).release; }
+std::string_view MetadataVersion::name() const {
+  return row_of(level_).name;
+}
+std::string_view MetadataVersion::release() const {
+  return row_of(level_).release;
+}
 
 std::optional<MetadataVersion> metadata_version_of_level(std::int16_t level) {
   if (level < metadata_level_min || level > metadata_level_max) return std::nullopt;

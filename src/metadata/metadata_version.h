@@ -1,5 +1,5 @@
-// The levels of metadata.version that Kafka 4.4 knows, and what each of them allows: which records may be written, and at
-// which version. Source: org.apache.kafka.server.common.MetadataVersion.
+// The levels of metadata.version that Kafka 4.4 knows, and what each of them allows: which records may be written, and
+// at which version. Source: org.apache.kafka.server.common.MetadataVersion.
 #pragma once
 
 #include <compare>
@@ -63,7 +63,9 @@ inline constexpr std::int16_t metadata_level_min = 7;
 inline constexpr std::int16_t metadata_level_max = 33;
 
 // For constants: a level that is known to exist.
-constexpr MetadataVersion known_metadata_version(std::int16_t level) { return MetadataVersion(level); }
+constexpr MetadataVersion known_metadata_version(std::int16_t level) {
+  return MetadataVersion(level);
+}
 inline constexpr MetadataVersion metadata_version_min = known_metadata_version(metadata_level_min);
 // What a fresh directory is formatted with.
 inline constexpr MetadataVersion metadata_version_production = known_metadata_version(30);
@@ -73,8 +75,8 @@ std::optional<MetadataVersion> metadata_version_of_level(std::int16_t level);
 // "No MetadataVersion with feature level 6. Valid feature levels are from 7 to 33."
 std::string unknown_metadata_level_text(std::int16_t level);
 
-// "4.3", "4.3-IV0" or "4.3.1" (the first two parts count): a release stands for its highest production level. Fails with
-// invalid_update_version and Kafka's text, which lists what there is.
+// "4.3", "4.3-IV0" or "4.3.1" (the first two parts count): a release stands for its highest production level. Fails
+// with invalid_update_version and Kafka's text, which lists what there is.
 Result<MetadataVersion> metadata_version_of_name(std::string_view name, bool unstable_enabled);
 
 // True when a change between the two levels changes what records look like, so that a downgrade loses something.

@@ -86,7 +86,8 @@ bool PartitionRegistration::has_replica(std::int32_t broker) const {
 
 Uuid PartitionRegistration::directory_of(std::int32_t broker) const {
   const auto found = std::ranges::find(replicas, broker);
-  return found == replicas.end() ? directory_unassigned : directories[static_cast<std::size_t>(found - replicas.begin())];
+  return found == replicas.end() ? directory_unassigned
+                                 : directories[static_cast<std::size_t>(found - replicas.begin())];
 }
 
 }  // namespace klamm::metadata

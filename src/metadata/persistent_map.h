@@ -1,5 +1,5 @@
-// An ordered map whose copies share what they have in common: copying costs a pointer, changing one entry of a copy costs
-// the path to it. Images are made of these, so that a delta costs what it changes and not what there is.
+// An ordered map whose copies share what they have in common: copying costs a pointer, changing one entry of a copy
+// costs the path to it. Images are made of these, so that a delta costs what it changes and not what there is.
 #pragma once
 
 #include <algorithm>

@@ -60,14 +60,18 @@ Result<std::int16_t> read_short(protocol::Reader& reader, std::string_view what)
 
 }  // namespace
 
-std::string_view type_name(const Record& record) { return type_names[record.message.index()]; }
+std::string_view type_name(const Record& record) {
+  return type_names[record.message.index()];
+}
 
 std::int16_t type_of(const Record& record) {
-  return std::visit([](const auto& message) { return std::remove_cvref_t<decltype(message)>::record_type; }, record.message);
+  return std::visit([](const auto& message) { return std::remove_cvref_t<decltype(message)>::record_type; },
+                    record.message);
 }
 
 std::string to_json(const Record& record) {
-  const std::string data = std::visit([&](const auto& message) { return message.to_json(record.version); }, record.message);
+  const std::string data =
+      std::visit([&](const auto& message) { return message.to_json(record.version); }, record.message);
   return fmt::format(R"({{"type":"{}","version":{},"data":{}}})", type_name(record), record.version, data);
 }
 
@@ -85,15 +89,17 @@ Result<Record> decode(Bytes bytes) {
   const auto frame = read_short(reader, "frame version");
   if (!frame) return std::unexpected(frame.error());
   if (*frame == 0) {
-    return fail(ErrorCode::corrupt_message,
-                "Could not deserialize metadata record with frame version 0. Note that upgrades from the preview release "
-                "of KRaft in 2.8 to newer versions are not supported.");
+    return fail(
+        ErrorCode::corrupt_message,
+        "Could not deserialize metadata record with frame version 0. Note that upgrades from the preview release "
+        "of KRaft in 2.8 to newer versions are not supported.");
   }
   if (*frame != frame_version) {
-    return fail(ErrorCode::corrupt_message,
-                fmt::format("Could not deserialize metadata record due to unknown frame version {}(only frame version {} "
-                            "is supported)",
-                            *frame, frame_version));
+    return fail(
+        ErrorCode::corrupt_message,
+        fmt::format("Could not deserialize metadata record due to unknown frame version {}(only frame version {} "
+                    "is supported)",
+                    *frame, frame_version));
   }
   const auto type = read_short(reader, "type");
   if (!type) return std::unexpected(type.error());
@@ -110,7 +116,8 @@ Result<Record> decode(Bytes bytes) {
                 fmt::format("Failed to deserialize record with type {}: {}", *type, reader.error()));
   }
   if (reader.remaining() > 0) {
-    return fail(ErrorCode::corrupt_message, fmt::format("Found {} byte(s) of garbage after {}", reader.remaining(), *type));
+    return fail(ErrorCode::corrupt_message,
+                fmt::format("Found {} byte(s) of garbage after {}", reader.remaining(), *type));
   }
   return record;
 }

@@ -20,7 +20,8 @@ Result<void> check_topic_name(std::string_view name) {
   if (name.empty()) return invalid("the empty string is not allowed");
   if (name == "." || name == "..") return invalid(fmt::format("'{}' is not allowed", name));
   if (name.size() > topic_name_length_max) {
-    return invalid(fmt::format("the length of '{}' is longer than the max allowed length {}", name, topic_name_length_max));
+    return invalid(
+        fmt::format("the length of '{}' is longer than the max allowed length {}", name, topic_name_length_max));
   }
   if (!std::ranges::all_of(name, is_legal)) {
     return invalid(
@@ -33,7 +34,9 @@ bool is_internal_topic(std::string_view name) {
   return name == "__consumer_offsets" || name == "__transaction_state" || name == "__share_group_state";
 }
 
-bool has_collision_characters(std::string_view name) { return name.find_first_of("._") != std::string_view::npos; }
+bool has_collision_characters(std::string_view name) {
+  return name.find_first_of("._") != std::string_view::npos;
+}
 
 std::string unified_topic_name(std::string_view name) {
   std::string unified(name);

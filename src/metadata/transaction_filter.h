@@ -16,7 +16,8 @@ class TransactionFilter {
   // its end, none inside of one. Throws BadRecord when begin, end and abort do not fit.
   Records pass(Offset offset, Record record);
 
-  // Where the open transaction began; nothing outside of one. What is still in it when the log ends was never committed.
+  // Where the open transaction began; nothing outside of one. What is still in it when the log ends was never
+  // committed.
   std::optional<Offset> open_since() const { return begin_; }
 
  private:

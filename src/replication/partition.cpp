@@ -8,7 +8,7 @@ namespace klamm::replication {
 
 using runtime::ShortLock;
 
-// --- watches -----------------------------------------------------------------------------------------------------------
+// --- watches ---------------------------------------------------------------------------------------------------------
 
 struct PartitionWatch::Signal final : runtime::Work {
   explicit Signal(PartitionWatch& its) : watch(&its) {}
@@ -34,7 +34,9 @@ PartitionWatch::SignalHolder::~SignalHolder() {
   if (!signal->pending.load(std::memory_order_acquire)) delete signal;
 }
 
-PartitionWatch::~PartitionWatch() { leave(); }
+PartitionWatch::~PartitionWatch() {
+  leave();
+}
 
 void PartitionWatch::join(PartitionRef partition) {
   ENSURE(partition_ == nullptr);
@@ -65,7 +67,7 @@ void PartitionWatch::post() {
   if (!signal_.signal->pending.exchange(true, std::memory_order_acq_rel)) reactor_.post(*signal_.signal);
 }
 
-// --- state -------------------------------------------------------------------------------------------------------------
+// --- state -----------------------------------------------------------------------------------------------------------
 
 Partition::Partition(TopicPartition name, Uuid topic_id, BrokerId self, TopicSettingsRef settings,
                      runtime::Environment& environment)
@@ -77,7 +79,9 @@ Partition::Partition(TopicPartition name, Uuid topic_id, BrokerId self, TopicSet
       settings_(std::move(settings)),
       high_watermark_(environment.scheduling, Offset(0)) {}
 
-Partition::~Partition() { ENSURE(watches_ == nullptr, name_.to_string()); }
+Partition::~Partition() {
+  ENSURE(watches_ == nullptr, name_.to_string());
+}
 
 void Partition::apply(const PartitionState& state, storage::LogRef log) {
   const ShortLock::Guard guard(lock_);
@@ -172,15 +176,17 @@ Result<Partition::Leading> Partition::leading() const {
   const ShortLock::Guard guard(lock_);
   auto log = log_for_locked(no_leader_epoch, true);
   if (!log) return std::unexpected(std::move(log.error()));
-  return Leading{std::move(*log),     state_.leader_epoch,     settings_,
-                 state_.isr.size(),   state_.replicas.size(),  state_.isr.size() == 1 && state_.isr.front() == self_};
+  return Leading{std::move(*log),   state_.leader_epoch,    settings_,
+                 state_.isr.size(), state_.replicas.size(), state_.isr.size() == 1 && state_.isr.front() == self_};
 }
 
-// --- append ------------------------------------------------------------------------------------------------------------
+// --- append ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
-AppendFailure failure_of(const Error& error) { return {.code = error.code}; }
+AppendFailure failure_of(const Error& error) {
+  return {.code = error.code};
+}
 
 // A refusal by the log: its text is for our log only, and the answer tells where the log starts unless the log was not
 // there to say (ReplicaManager.appendRecordsToLeader).
@@ -190,8 +196,10 @@ AppendFailure refusal_of(const storage::Log& log, const Error& error) {
     case ErrorCode::message_too_large:
     case ErrorCode::record_list_too_large:
     case ErrorCode::corrupt_message:
-    case ErrorCode::kafka_storage_error: return failure_of(error);
-    default: return {.code = error.code, .log_start = log.log_start()};
+    case ErrorCode::kafka_storage_error:
+      return failure_of(error);
+    default:
+      return {.code = error.code, .log_start = log.log_start()};
   }
 }
 
@@ -213,24 +221,26 @@ records::ValidationOptions validation_options(const TopicPartition& name, const 
 
 }  // namespace
 
-runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& reactor, records::ProduceValidator& validator,
-                                                         AppendRequest request) {
+runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& reactor,
+                                                         records::ProduceValidator& validator, AppendRequest request) {
   const auto now_leading = leading();
   if (!now_leading) co_return std::unexpected(failure_of(now_leading.error()));
   const Leading& lead = *now_leading;
 
   if (request.required_acks == -1 && !lead.enough_in_sync()) {
-    co_return std::unexpected(AppendFailure{.code = ErrorCode::not_enough_replicas, .log_start = lead.log->log_start()});
+    co_return std::unexpected(
+        AppendFailure{.code = ErrorCode::not_enough_replicas, .log_start = lead.log->log_start()});
   }
 
   const Timestamp now = environment_.clock.wall();
   auto batch = validator.validate(request.records, validation_options(name_, *lead.settings, request, now));
   if (!batch) {
     records::ValidationError& error = batch.error();
-    co_return std::unexpected(AppendFailure{.code = error.code,
-                                            .message = error.message_for_client ? std::move(error.message) : std::string(),
-                                            .record_errors = std::move(error.record_errors),
-                                            .log_start = error.with_log_start_offset ? lead.log->log_start() : no_offset});
+    co_return std::unexpected(
+        AppendFailure{.code = error.code,
+                      .message = error.message_for_client ? std::move(error.message) : std::string(),
+                      .record_errors = std::move(error.record_errors),
+                      .log_start = error.with_log_start_offset ? lead.log->log_start() : no_offset});
   }
 
   const storage::LeaderAppend how{.epoch = lead.epoch, .now = now, .origin = request.origin};
@@ -260,9 +270,12 @@ runtime::Task<Result<void>> Partition::wait_replicated(runtime::Reactor& reactor
   if (high_watermark_.value() <= last_offset) {
     auto waiting = high_watermark_.wait(reactor, last_offset + 1, deadline);
     switch (co_await std::move(waiting)) {
-      case runtime::WaitResult::reached: break;
-      case runtime::WaitResult::timed_out: co_return fail(ErrorCode::request_timed_out);
-      case runtime::WaitResult::closed: co_return fail(ErrorCode::not_leader_or_follower);
+      case runtime::WaitResult::reached:
+        break;
+      case runtime::WaitResult::timed_out:
+        co_return fail(ErrorCode::request_timed_out);
+      case runtime::WaitResult::closed:
+        co_return fail(ErrorCode::not_leader_or_follower);
     }
   }
   const auto lead = leading();
@@ -271,7 +284,7 @@ runtime::Task<Result<void>> Partition::wait_replicated(runtime::Reactor& reactor
   co_return Result<void>();
 }
 
-// --- read --------------------------------------------------------------------------------------------------------------
+// --- read ------------------------------------------------------------------------------------------------------------
 
 runtime::Task<Result<FetchResult>> Partition::read(runtime::Reactor& reactor, FetchRequest request) {
   storage::LogRef log;
@@ -288,7 +301,8 @@ runtime::Task<Result<FetchResult>> Partition::read(runtime::Reactor& reactor, Fe
 
   if (request.last_fetched_epoch != no_leader_epoch) {
     const auto end = log->end_offset_of_epoch(request.last_fetched_epoch);
-    if (end.leader_epoch == no_leader_epoch || end.end_offset == no_offset) co_return fail(ErrorCode::offset_out_of_range);
+    if (end.leader_epoch == no_leader_epoch || end.end_offset == no_offset)
+      co_return fail(ErrorCode::offset_out_of_range);
     if (end.leader_epoch < request.last_fetched_epoch || end.end_offset < request.read.from) {
       FetchResult diverged;
       diverged.data.offsets = log->offsets();

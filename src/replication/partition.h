@@ -27,9 +27,9 @@ class Partition;
 using PartitionRef = std::shared_ptr<Partition>;
 
 // Told, on its own reactor and at most once per signal, that what a reader may see of the partition changed: the high
-// watermark or the last stable offset moved, or the partition is gone, failed or no longer led here. A long poll has one
-// per partition. Lives in its owner, on the owner's reactor. An owner that saw `changed` looks again; signals that come
-// before the reactor gets to it are one.
+// watermark or the last stable offset moved, or the partition is gone, failed or no longer led here. A long poll has
+// one per partition. Lives in its owner, on the owner's reactor. An owner that saw `changed` looks again; signals that
+// come before the reactor gets to it are one.
 class PartitionWatch {
  public:
   explicit PartitionWatch(runtime::Reactor& reactor) : signal_(*this), reactor_(reactor) {}
@@ -47,8 +47,8 @@ class PartitionWatch {
 
  private:
   friend class Partition;
-  // What is posted to the reactor. It may still stand in the reactor's queue when the watch goes, so it is detached then
-  // and frees itself when its turn comes.
+  // What is posted to the reactor. It may still stand in the reactor's queue when the watch goes, so it is detached
+  // then and frees itself when its turn comes.
   struct Signal;
   struct SignalHolder {
     explicit SignalHolder(PartitionWatch& watch);
@@ -65,7 +65,7 @@ class PartitionWatch {
 };
 
 struct AppendRequest {
-  MutableBytes records;                 // stamped in place; stays valid until the task ends
+  MutableBytes records;  // stamped in place; stays valid until the task ends
   std::int16_t required_acks = -1;
   std::int16_t produce_version = 13;
   records::AppendOrigin origin = records::AppendOrigin::client;
@@ -74,7 +74,7 @@ struct AppendRequest {
 // Why an append was refused, as the Produce response tells it.
 struct AppendFailure {
   ErrorCode code = ErrorCode::unknown_server_error;
-  std::string message;                  // for the client; empty: null on the wire
+  std::string message;  // for the client; empty: null on the wire
   std::vector<records::RecordError> record_errors;
   Offset log_start = no_offset;
 };
@@ -82,26 +82,28 @@ using AppendOutcome = std::expected<storage::AppendResult, AppendFailure>;
 
 struct FetchRequest {
   storage::ReadRequest read;
-  BrokerId replica = no_broker;         // a follower's fetch; it must be one of the replicas
+  BrokerId replica = no_broker;  // a follower's fetch; it must be one of the replicas
   LeaderEpoch current_leader_epoch = no_leader_epoch;
   LeaderEpoch last_fetched_epoch = no_leader_epoch;
 };
 
 struct FetchResult {
   storage::ReadResult data;
-  std::optional<storage::EpochEndOffset> diverging;  // with last_fetched_epoch: where the reader left this log's history
+  std::optional<storage::EpochEndOffset>
+      diverging;  // with last_fetched_epoch: where the reader left this log's history
 };
 
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
-  Partition(TopicPartition name, Uuid topic_id, BrokerId self, TopicSettingsRef settings, runtime::Environment& environment);
+  Partition(TopicPartition name, Uuid topic_id, BrokerId self, TopicSettingsRef settings,
+            runtime::Environment& environment);
   ~Partition();
 
   const TopicPartition& name() const { return name_; }
   Uuid topic_id() const { return topic_id_; }
 
-  // Takes the state over: role, epochs, replicas. `log` is there for a replica on this broker whose recovery is done and
-  // whose writer epoch is set; empty while it is being recovered (then produce, fetch and look-ups answer
+  // Takes the state over: role, epochs, replicas. `log` is there for a replica on this broker whose recovery is done
+  // and whose writer epoch is set; empty while it is being recovered (then produce, fetch and look-ups answer
   // NOT_LEADER_OR_FOLLOWER).
   void apply(const PartitionState& state, storage::LogRef log);
   void reconfigure(TopicSettingsRef settings);
@@ -113,8 +115,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Empty while there is none.
   storage::LogRef log() const;
 
-  // The log when this broker leads (or just holds, with `leader_only` false) and the client's epoch fits (-1: not given);
-  // else NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
+  // The log when this broker leads (or just holds, with `leader_only` false) and the client's epoch fits (-1: not
+  // given); else NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
   Result<storage::LogRef> log_for(LeaderEpoch current_leader_epoch, bool leader_only = true) const;
 
   // Validates, appends, waits for the disk when flush.messages says so, and moves the high watermark when this broker
@@ -125,7 +127,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // acks=all: until the high watermark passed `last_offset`. Errors: REQUEST_TIMED_OUT, NOT_LEADER_OR_FOLLOWER,
   // NOT_ENOUGH_REPLICAS_AFTER_APPEND.
-  runtime::Task<Result<void>> wait_replicated(runtime::Reactor& reactor, Offset last_offset, runtime::MonoTime deadline);
+  runtime::Task<Result<void>> wait_replicated(runtime::Reactor& reactor, Offset last_offset,
+                                              runtime::MonoTime deadline);
 
   // Errors: as log_for, and OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<FetchResult>> read(runtime::Reactor& reactor, FetchRequest request);

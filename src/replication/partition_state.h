@@ -15,8 +15,8 @@ struct PartitionState {
   PartitionEpoch partition_epoch{0};
   std::vector<BrokerId> replicas;
   std::vector<BrokerId> isr;
-  Uuid directory;            // where this broker's replica lives; directory_unassigned when nobody decided
-  bool is_new = false;       // a log may be made when there is none
+  Uuid directory;       // where this broker's replica lives; directory_unassigned when nobody decided
+  bool is_new = false;  // a log may be made when there is none
 
   bool operator==(const PartitionState&) const = default;
 };

@@ -40,7 +40,8 @@ class PartitionTable {
   };
   struct NameHash {
     std::size_t operator()(const NameKey& key) const noexcept {
-      return std::hash<std::string_view>{}(key.topic) + static_cast<std::size_t>(key.index.value) * 0x9e3779b97f4a7c15ull;
+      return std::hash<std::string_view>{}(key.topic) +
+             static_cast<std::size_t>(key.index.value) * 0x9e3779b97f4a7c15ull;
     }
   };
   struct IdHash {

@@ -9,7 +9,8 @@ namespace klamm::replication {
 using runtime::ShortLock;
 
 Replicas::Replicas(runtime::Environment& environment, runtime::Reactor& reactor, BrokerId self, PartitionTable& table,
-                   storage::LogDirectories& directories, TopicSettingsSource settings, ReplicasEvents& events, Logger log)
+                   storage::LogDirectories& directories, TopicSettingsSource settings, ReplicasEvents& events,
+                   Logger log)
     : environment_(environment),
       reactor_(reactor),
       self_(self),
@@ -26,7 +27,7 @@ Replicas::Replicas(runtime::Environment& environment, runtime::Reactor& reactor,
 
 Replicas::~Replicas() = default;
 
-// --- settings ----------------------------------------------------------------------------------------------------------
+// --- settings --------------------------------------------------------------------------------------------------------
 
 TopicSettingsRef Replicas::settings_of(const std::string& topic) const {
   const ShortLock::Guard guard(settings_lock_);
@@ -34,7 +35,9 @@ TopicSettingsRef Replicas::settings_of(const std::string& topic) const {
   return found == settings_.end() ? default_settings_ : found->second;
 }
 
-storage::LogSettingsRef Replicas::topic_settings(const std::string& topic) { return settings_of(topic)->log; }
+storage::LogSettingsRef Replicas::topic_settings(const std::string& topic) {
+  return settings_of(topic)->log;
+}
 
 void Replicas::refresh_settings(const std::string& topic) {
   const auto& entries = image_->config({metadata::ConfigResourceType::topic, topic});
@@ -65,7 +68,7 @@ void Replicas::broker_settings_changed() {
   for (const auto& topic : image_->topics()) refresh_settings(topic->name);
 }
 
-// --- what the metadata says --------------------------------------------------------------------------------------------
+// --- what the metadata says ------------------------------------------------------------------------------------------
 
 void Replicas::metadata_changed(const metadata::Delta& delta) {
   image_ = delta.image();
@@ -120,7 +123,7 @@ std::optional<PartitionState> Replicas::wanted(const TopicPartition& name, Uuid 
   return state;
 }
 
-// --- bringing it about -------------------------------------------------------------------------------------------------
+// --- bringing it about -----------------------------------------------------------------------------------------------
 
 runtime::Task<void> Replicas::start() {
   auto loading = directories_.load(reactor_, tasks_, *this);
@@ -171,8 +174,8 @@ runtime::Task<void> Replicas::bring_in_line(Item item) {
   auto log = co_await std::move(getting);
   if (!log) {
     if (log.error().code == ErrorCode::kafka_storage_error) partition->storage_failed();
-    log_.error("[Broker id={}] Cannot open the log of {}: {} {}", self_, item.name.to_string(), error_name(log.error().code),
-               log.error().message);
+    log_.error("[Broker id={}] Cannot open the log of {}: {} {}", self_, item.name.to_string(),
+               error_name(log.error().code), log.error().message);
     co_return;
   }
   const Uuid directory = (*log)->directory().id();
@@ -206,12 +209,12 @@ runtime::Task<void> Replicas::take_away(Item item) {
   if (log == nullptr || (log->topic_id() && *log->topic_id() != item.topic_id)) co_return;
   auto removing = directories_.remove(reactor_, item.name);
   if (const auto removed = co_await std::move(removing); !removed) {
-    log_.error("[Broker id={}] Cannot remove the log of {}: {} {}", self_, item.name.to_string(), error_name(removed.error().code),
-               removed.error().message);
+    log_.error("[Broker id={}] Cannot remove the log of {}: {} {}", self_, item.name.to_string(),
+               error_name(removed.error().code), removed.error().message);
   }
 }
 
-// --- what the disks say ------------------------------------------------------------------------------------------------
+// --- what the disks say ----------------------------------------------------------------------------------------------
 
 bool Replicas::is_stray(const TopicPartition& name, std::optional<Uuid> topic_id) {
   const metadata::Topic* topic = image_->topic(name.topic);
@@ -234,7 +237,9 @@ void Replicas::directory_failed(storage::LogDirectory& directory) {
   events_.directory_failed(directory);
 }
 
-void Replicas::all_directories_failed() { events_.all_directories_failed(); }
+void Replicas::all_directories_failed() {
+  events_.all_directories_failed();
+}
 
 runtime::Task<void> Replicas::stop() {
   stopping_ = true;

@@ -23,7 +23,8 @@ namespace klamm::replication {
 class ReplicasEvents {
  public:
   virtual ~ReplicasEvents() = default;
-  // The replica lives in another directory than the metadata says (or the metadata did not say): the controller must know.
+  // The replica lives in another directory than the metadata says (or the metadata did not say): the controller must
+  // know.
   virtual void replica_placed(Uuid topic_id, PartitionIndex partition, Uuid directory) = 0;
   virtual void directory_failed(storage::LogDirectory& directory) = 0;
   // Nothing can be stored any more: the process must halt.
@@ -92,7 +93,7 @@ class Replicas final : public storage::LogDirectoriesEvents {
   bool started_ = false;
   bool working_ = false;
   bool stopping_ = false;
-  runtime::Watermark done_;          // how many items were done
+  runtime::Watermark done_;  // how many items were done
   std::int64_t enqueued_ = 0;
 
   mutable runtime::ShortLock settings_lock_;

@@ -20,7 +20,7 @@ struct FrameStart {
     length_missing,  // fewer than four bytes are there
     incomplete,      // `length` is known, not all of it is there
     complete,
-    invalid,         // `length` is negative or larger than allowed: nothing after it can be understood
+    invalid,  // `length` is negative or larger than allowed: nothing after it can be understood
   };
   Status status = Status::length_missing;
   std::int32_t length = 0;
@@ -32,11 +32,11 @@ FrameStart look_at_frame(Bytes received, std::int32_t length_max);
 
 // In front of the body of a request. The client id is a view into the frame.
 struct RequestHeader {
-  std::int16_t api_key = -1;      // as on the wire: may be one that nobody knows
+  std::int16_t api_key = -1;  // as on the wire: may be one that nobody knows
   std::int16_t api_version = -1;
   std::int32_t correlation_id = 0;
   std::optional<std::string_view> client_id;
-  std::size_t size = 0;           // bytes it took: the body begins there
+  std::size_t size = 0;  // bytes it took: the body begins there
 };
 
 // Key, version and correlation id stand at the same place in every header version; nothing when they are not all there.
@@ -47,9 +47,9 @@ struct RequestStart {
 };
 std::optional<RequestStart> look_at_request(Bytes frame);
 
-// Header version 1 has a client id; 2 (flexible request versions) has tagged fields after it, which are skipped. Nothing
-// when the frame ends inside the header or a length in it lies. A client id of a negative length is null, as Kafka reads
-// it; bytes that are not UTF-8 are kept as they are.
+// Header version 1 has a client id; 2 (flexible request versions) has tagged fields after it, which are skipped.
+// Nothing when the frame ends inside the header or a length in it lies. A client id of a negative length is null, as
+// Kafka reads it; bytes that are not UTF-8 are kept as they are.
 std::optional<RequestHeader> parse_request_header(Bytes frame, std::int16_t header_version);
 
 struct ResponseHeader {
@@ -59,15 +59,18 @@ struct ResponseHeader {
 // Header version 1 (flexible response versions, but never ApiVersions) has tagged fields, which are skipped.
 std::optional<ResponseHeader> parse_response_header(Bytes frame, std::int16_t header_version);
 
-constexpr std::int16_t request_header_version(bool flexible) { return flexible ? 2 : 1; }
-// ApiVersions (key 18) answers with version 0 always, because the client cannot know yet what the server speaks (KIP-511).
+constexpr std::int16_t request_header_version(bool flexible) {
+  return flexible ? 2 : 1;
+}
+// ApiVersions (key 18) answers with version 0 always, because the client cannot know yet what the server speaks
+// (KIP-511).
 constexpr std::int16_t response_header_version(std::int16_t api_key, bool flexible) {
   return flexible && api_key != 18 ? 1 : 0;
 }
 
 // Cuts received bytes into frames where nothing is shared and memory is one's own: the client's end of a connection.
-// (The server reads into pooled buffers: server/connection.h.) Memory grows with the bytes that came, not with the length
-// that was announced.
+// (The server reads into pooled buffers: server/connection.h.) Memory grows with the bytes that came, not with the
+// length that was announced.
 class FrameAssembler {
  public:
   explicit FrameAssembler(std::int32_t length_max) : length_max_(length_max) {}

@@ -28,9 +28,10 @@ Result<std::int16_t> PeerVersions::latest_usable(protocol::ApiKey key, VersionRa
   if (theirs.empty()) return fail(ErrorCode::unsupported_version, fmt::format("The node does not support {}", name));
   const auto latest = std::min(ours.high, theirs.high);
   if (latest < std::max(ours.low, theirs.low))
-    return fail(ErrorCode::unsupported_version,
-                fmt::format("The node does not support {} with version in range [{},{}]. The supported range is [{},{}].",
-                            name, ours.low, ours.high, theirs.low, theirs.high));
+    return fail(
+        ErrorCode::unsupported_version,
+        fmt::format("The node does not support {} with version in range [{},{}]. The supported range is [{},{}].", name,
+                    ours.low, ours.high, theirs.low, theirs.high));
   return latest;
 }
 

@@ -1,5 +1,5 @@
-// Which API versions the other end of a connection speaks: what its ApiVersions answer said. Outgoing versions are chosen
-// per peer from it. Source of behaviour: org.apache.kafka.clients.NodeApiVersions.
+// Which API versions the other end of a connection speaks: what its ApiVersions answer said. Outgoing versions are
+// chosen per peer from it. Source of behaviour: org.apache.kafka.clients.NodeApiVersions.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ class PeerVersions {
 
   // Knows nothing: every choice fails.
   PeerVersions() = default;
-  // From the lists of an ApiVersionsResponse; unknown keys are kept, they harm nobody. A range that lies (high below low) is
-  // empty.
+  // From the lists of an ApiVersionsResponse; unknown keys are kept, they harm nobody. A range that lies (high below
+  // low) is empty.
   template <typename ApiVersionsResponse>
   static PeerVersions from(const ApiVersionsResponse& response) {
     PeerVersions peer;

@@ -5,7 +5,8 @@
 namespace klamm::runtime {
 
 DiskError::DiskError(int error, std::string_view operation, std::string_view path)
-    : std::system_error(error, std::generic_category(), std::string(operation) + " " + std::string(path)), path_(path) {}
+    : std::system_error(error, std::generic_category(), std::string(operation) + " " + std::string(path)),
+      path_(path) {}
 
 std::vector<std::exception_ptr> Disk::sync_files(std::span<const FileRef> files) {
   std::vector<std::exception_ptr> errors(files.size());

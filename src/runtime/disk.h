@@ -1,5 +1,5 @@
-// Files, as everything outside runtime/os sees them. All calls block: on a reactor only those that end in the page cache
-// are made directly (append, a read of resident pages, small metadata); the rest goes through Reactor::offload.
+// Files, as everything outside runtime/os sees them. All calls block: on a reactor only those that end in the page
+// cache are made directly (append, a read of resident pages, small metadata); the rest goes through Reactor::offload.
 // The simulated disk implements the same with torn writes, lost unsynced data and errors under a seed.
 #pragma once
 
@@ -71,10 +71,10 @@ struct FileSlice {
 };
 
 enum class OpenMode : std::uint8_t {
-  read,           // must exist
-  write,          // must exist; read and write
-  create,         // made when missing; read and write
-  create_new,     // must not exist
+  read,        // must exist
+  write,       // must exist; read and write
+  create,      // made when missing; read and write
+  create_new,  // must not exist
 };
 
 // An exclusive lock on a file that conflicts with the JVM's (F_OFD_SETLK on the whole file); held until destroyed.
@@ -105,7 +105,8 @@ class Disk {
   // A missing file is fine.
   virtual void remove_file(const std::string& path) = 0;
   virtual void remove_tree(const std::string& path) = 0;
-  // sync_data of all the files, together where the system can (io_uring); an error each, null where it went well. Blocks.
+  // sync_data of all the files, together where the system can (io_uring); an error each, null where it went well.
+  // Blocks.
   virtual std::vector<std::exception_ptr> sync_files(std::span<const FileRef> files);
   // fsync of the directory: names made, renamed or removed in it survive a power cut.
   virtual void sync_directory(const std::string& path) = 0;
@@ -117,8 +118,9 @@ class Disk {
   virtual std::uint64_t total_bytes(const std::string& path) = 0;
   virtual std::string absolute(const std::string& path) = 0;
 
-  // make_directories, and the whole way to it survives a power cut. A directory on the way that is there already may have
-  // been made by a process that was killed before it synced it: so all are synced, those apart that may not be opened.
+  // make_directories, and the whole way to it survives a power cut. A directory on the way that is there already may
+  // have been made by a process that was killed before it synced it: so all are synced, those apart that may not be
+  // opened.
   void make_durable_directories(const std::string& path);
 
   // tmp file + fdatasync + rename + fsync of the directory: after it returns, the file has the whole new content, power

@@ -1,5 +1,5 @@
-// Group fdatasync of one reactor: all that is asked for in a turn goes to the disk together, off the loop. A request that
-// comes while a group is on its way waits for the next, which covers what was written in between.
+// Group fdatasync of one reactor: all that is asked for in a turn goes to the disk together, off the loop. A request
+// that comes while a group is on its way waits for the next, which covers what was written in between.
 #pragma once
 
 #include <exception>
@@ -28,7 +28,7 @@ class FileSync : private TurnEnd {
 
   Reactor& reactor_;
   Disk& disk_;
-  Request* waiting_ = nullptr;     // for the next group
+  Request* waiting_ = nullptr;  // for the next group
   Group* in_flight_ = nullptr;
 };
 

@@ -15,7 +15,8 @@ class Scheduling {
   virtual bool refuse_try_lock() = 0;
   // Somebody found a ShortLock held and is about to sleep: impossible where there is one thread only.
   virtual void about_to_sleep() {}
-  // A named place where something rare but allowed may be done (a buffer cut short, a cache missed). The real one: never.
+  // A named place where something rare but allowed may be done (a buffer cut short, a cache missed). The real one:
+  // never.
   virtual bool chance(std::string_view /*place*/) { return false; }
 };
 

@@ -1,5 +1,5 @@
-// Sockets, as everything outside runtime/os sees them: non-blocking calls and readiness. A socket belongs to the reactor
-// that accepted or connected it and is used on that one only.
+// Sockets, as everything outside runtime/os sees them: non-blocking calls and readiness. A socket belongs to the
+// reactor that accepted or connected it and is used on that one only.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,7 @@ class Socket {
 using SocketRef = std::unique_ptr<Socket>;
 
 struct SocketOptions {
-  int send_buffer_bytes = -1;     // -1: the system's own tuning
+  int send_buffer_bytes = -1;  // -1: the system's own tuning
   int receive_buffer_bytes = -1;
   int backlog = 50;
 };

@@ -1,4 +1,5 @@
-// What a reactor is made of, real or simulated: the queue of posted work, the heap of timers, the list of turn-end hooks.
+// What a reactor is made of, real or simulated: the queue of posted work, the heap of timers, the list of turn-end
+// hooks.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// The loop that everything runs on: one per core, each turn reads what is there, runs what was posted, fires timers, then
-// calls the turn-end hooks (one send per connection, one wake-up per other core, one group of syncs), then sleeps.
+// The loop that everything runs on: one per core, each turn reads what is there, runs what was posted, fires timers,
+// then calls the turn-end hooks (one send per connection, one wake-up per other core, one group of syncs), then sleeps.
 // The real one (runtime/os) is epoll; the simulated one is a queue of events in virtual time under a seed.
 #pragma once
 
@@ -19,7 +19,8 @@ class Work {
  public:
   virtual ~Work() = default;
   virtual void run() = 0;
-  // Instead of run(), when the reactor ends (a crash in a simulation) before it came to it: what owns itself frees itself.
+  // Instead of run(), when the reactor ends (a crash in a simulation) before it came to it: what owns itself frees
+  // itself.
   virtual void dropped() noexcept {}
 
  private:
@@ -63,7 +64,8 @@ class TurnEnd {
   TurnEnd* next_ = nullptr;
 };
 
-// Runs `block()` on an I/O thread, then `done()` on the reactor that offloaded it. `block` may throw: done() then finds it in `failure`.
+// Runs `block()` on an I/O thread, then `done()` on the reactor that offloaded it. `block` may throw: done() then finds
+// it in `failure`.
 class BlockingWork {
  public:
   BlockingWork() = default;

@@ -2,7 +2,9 @@
 
 namespace klamm::runtime {
 
-bool StopToken::stop_asked() const { return source_->asked(); }
+bool StopToken::stop_asked() const {
+  return source_->asked();
+}
 
 StopSource::~StopSource() {
   while (first_ != nullptr) first_->leave();
@@ -24,7 +26,9 @@ StopListener::StopListener(StopToken token) : source_(token.source_) {
   source_->last_ = this;
 }
 
-StopListener::~StopListener() { leave(); }
+StopListener::~StopListener() {
+  leave();
+}
 
 void StopListener::leave() {
   if (source_ == nullptr) return;

@@ -6,8 +6,8 @@ namespace klamm::runtime::detail {
 namespace {
 
 constexpr std::size_t class_bytes = 64;
-constexpr std::size_t class_count = 64;       // up to 4 KiB; larger frames are rare and go to the global allocator
-constexpr std::size_t kept_bytes_max = 65536; // per class: what a burst left behind beyond it is given back
+constexpr std::size_t class_count = 64;        // up to 4 KiB; larger frames are rare and go to the global allocator
+constexpr std::size_t kept_bytes_max = 65536;  // per class: what a burst left behind beyond it is given back
 
 struct FreeFrame {
   FreeFrame* next;
@@ -30,7 +30,9 @@ struct FrameLists {
 // A frame may be freed on another thread than it was made on: it then serves that one.
 thread_local FrameLists frames;
 
-std::size_t class_of(std::size_t size) { return (size + class_bytes - 1) / class_bytes - 1; }
+std::size_t class_of(std::size_t size) {
+  return (size + class_bytes - 1) / class_bytes - 1;
+}
 
 }  // namespace
 

@@ -1,6 +1,6 @@
-// Task<T>: a coroutine that starts when it is awaited and resumes its awaiter directly when it ends. Move-only; destroying
-// one that is suspended destroys what it holds (cancellation by destruction is for shutdown only: awaiters unlink in
-// their destructors). Frames come from a per-thread free list, so a warm path allocates nothing globally.
+// Task<T>: a coroutine that starts when it is awaited and resumes its awaiter directly when it ends. Move-only;
+// destroying one that is suspended destroys what it holds (cancellation by destruction is for shutdown only: awaiters
+// unlink in their destructors). Frames come from a per-thread free list, so a warm path allocates nothing globally.
 // There is no detached start: background work belongs to a TaskGroup (task_group.h).
 #pragma once
 

@@ -1,4 +1,5 @@
-// Background work with an owner: tasks started here are stopped and awaited before the owner goes. Nothing runs detached.
+// Background work with an owner: tasks started here are stopped and awaited before the owner goes. Nothing runs
+// detached.
 #pragma once
 
 #include <exception>

@@ -60,7 +60,7 @@ Task<void> sleep_until(Reactor& reactor, MonoTime at, StopToken stop) {
   co_await sleep;
 }
 
-// --- Watermark ---------------------------------------------------------------------------------------------------------
+// --- Watermark -------------------------------------------------------------------------------------------------------
 
 // Linked until it is reached, timed out or closed; whoever unlinks it (under the lock) decides the result.
 struct Watermark::Waiter final : Timer {
@@ -117,7 +117,9 @@ struct Watermark::Waiter final : Timer {
 
 Watermark::Watermark(Scheduling& scheduling, Offset start) : lock_(scheduling), value_(start.value) {}
 
-Watermark::~Watermark() { ENSURE(waiters_ == nullptr); }
+Watermark::~Watermark() {
+  ENSURE(waiters_ == nullptr);
+}
 
 void Watermark::unlink(Waiter& waiter) {
   (waiter.previous != nullptr ? waiter.previous->next : waiters_) = waiter.next;
@@ -163,7 +165,7 @@ Task<WaitResult> Watermark::wait(Reactor& reactor, Offset offset, MonoTime deadl
   co_return co_await waiter;
 }
 
-// --- Notice ------------------------------------------------------------------------------------------------------------
+// --- Notice ----------------------------------------------------------------------------------------------------------
 
 struct Notice::Waiter final : Timer {
   Waiter(Notice& its, MonoTime until) : notice(its), deadline(until) {}

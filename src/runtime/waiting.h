@@ -17,8 +17,8 @@
 
 namespace klamm::runtime {
 
-// Resumes a suspended coroutine on a reactor, from any thread. Lives in the waiting coroutine, which may be destroyed while
-// the resumption is on its way.
+// Resumes a suspended coroutine on a reactor, from any thread. Lives in the waiting coroutine, which may be destroyed
+// while the resumption is on its way.
 class Resumption final : private Work {
  public:
   explicit Resumption(Reactor& reactor) : reactor_(reactor) {}
@@ -65,8 +65,8 @@ inline Task<void> sleep_for(Reactor& reactor, Duration duration, StopToken stop)
 
 enum class WaitResult : std::uint8_t { reached, timed_out, closed };
 
-// An offset that only grows and that coroutines await (acks=all, long polls, committed replies). advance() may be called
-// from any thread; waiters resume on the reactor they named. Closing ends every wait.
+// An offset that only grows and that coroutines await (acks=all, long polls, committed replies). advance() may be
+// called from any thread; waiters resume on the reactor they named. Closing ends every wait.
 class Watermark {
  public:
   Watermark(Scheduling& scheduling, Offset start);
@@ -92,8 +92,8 @@ class Watermark {
   Waiter* waiters_ = nullptr;
 };
 
-// Coroutines of one reactor wait until somebody calls notify() there: "look again". A notify without waiters is kept for
-// the next one.
+// Coroutines of one reactor wait until somebody calls notify() there: "look again". A notify without waiters is kept
+// for the next one.
 class Notice {
  public:
   explicit Notice(Reactor& reactor) : reactor_(reactor) {}
@@ -183,8 +183,9 @@ struct BlockingWait {
 
 }  // namespace detail
 
-// Runs the function on an I/O thread and gives back what it returned or threw, on `reactor`, which is the caller's. When
-// the waiting coroutine is destroyed meanwhile, the function still ends: it refers to nothing of the coroutine's then.
+// Runs the function on an I/O thread and gives back what it returned or threw, on `reactor`, which is the caller's.
+// When the waiting coroutine is destroyed meanwhile, the function still ends: it refers to nothing of the coroutine's
+// then.
 template <std::invocable F>
 Task<std::invoke_result_t<F>> blocking(Reactor& reactor, F function) {
   detail::BlockingWait<F> wait(reactor, std::move(function));

@@ -6,15 +6,14 @@ namespace klamm::security {
 
 namespace {
 
-constexpr Operation topic_operations[] = {Operation::read,     Operation::write,           Operation::create,
-                                          Operation::remove,   Operation::alter,           Operation::describe,
-                                          Operation::describe_configs, Operation::alter_configs};
+constexpr Operation topic_operations[] = {
+    Operation::read,  Operation::write,    Operation::create,           Operation::remove,
+    Operation::alter, Operation::describe, Operation::describe_configs, Operation::alter_configs};
 constexpr Operation group_operations[] = {Operation::read, Operation::remove, Operation::describe,
                                           Operation::describe_configs, Operation::alter_configs};
-constexpr Operation cluster_operations[] = {Operation::create,           Operation::alter,
-                                            Operation::describe,         Operation::cluster_action,
-                                            Operation::describe_configs, Operation::alter_configs,
-                                            Operation::idempotent_write};
+constexpr Operation cluster_operations[] = {
+    Operation::create,           Operation::alter,         Operation::describe,        Operation::cluster_action,
+    Operation::describe_configs, Operation::alter_configs, Operation::idempotent_write};
 constexpr Operation transactional_id_operations[] = {Operation::write, Operation::describe,
                                                      Operation::two_phase_commit};
 constexpr Operation delegation_token_operations[] = {Operation::describe};
@@ -22,14 +21,21 @@ constexpr Operation user_operations[] = {Operation::create_tokens, Operation::de
 
 std::span<const Operation> operations_of(ResourceType type) {
   switch (type) {
-    case ResourceType::topic: return topic_operations;
-    case ResourceType::group: return group_operations;
-    case ResourceType::cluster: return cluster_operations;
-    case ResourceType::transactional_id: return transactional_id_operations;
-    case ResourceType::delegation_token: return delegation_token_operations;
-    case ResourceType::user: return user_operations;
+    case ResourceType::topic:
+      return topic_operations;
+    case ResourceType::group:
+      return group_operations;
+    case ResourceType::cluster:
+      return cluster_operations;
+    case ResourceType::transactional_id:
+      return transactional_id_operations;
+    case ResourceType::delegation_token:
+      return delegation_token_operations;
+    case ResourceType::user:
+      return user_operations;
     case ResourceType::unknown:
-    case ResourceType::any: break;
+    case ResourceType::any:
+      break;
   }
   return {};
 }

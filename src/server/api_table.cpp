@@ -17,9 +17,12 @@ void ApiTable::add(ServedApi row) {
 bool ApiTable::served(const ServedApi& row, ListenerScope scope) const {
   if (scope == ListenerScope::broker ? !row.on_broker : !row.on_controller) return false;
   switch (mode_) {
-    case MetadataMode::embedded: return row.in_embedded;
-    case MetadataMode::quorum: return row.in_quorum;
-    case MetadataMode::zookeeper: return row.in_zookeeper;
+    case MetadataMode::embedded:
+      return row.in_embedded;
+    case MetadataMode::quorum:
+      return row.in_quorum;
+    case MetadataMode::zookeeper:
+      return row.in_zookeeper;
   }
   return false;
 }

@@ -17,8 +17,8 @@ enum class MetadataMode : std::uint8_t { embedded, quorum, zookeeper };
 
 struct ServedApi {
   const protocol::ApiRow* api = nullptr;
-  protocol::VersionRange versions{0, -1};   // served; without the newest where that is unstable
-  std::int16_t advertised_low = 0;          // differs from versions.low for Produce only
+  protocol::VersionRange versions{0, -1};  // served; without the newest where that is unstable
+  std::int16_t advertised_low = 0;         // differs from versions.low for Produce only
   bool on_broker = true;
   bool on_controller = false;
   bool in_embedded = true;

@@ -22,15 +22,15 @@ struct ApiParts {
   runtime::Environment& environment;
   BrokerId node_id;
   std::string cluster_id;
-  std::int16_t kraft_version;                        // finalized, for ApiVersions
-  config::BrokerConfigRef config;                    // as the file says it
+  std::int16_t kraft_version;                          // finalized, for ApiVersions
+  config::BrokerConfigRef config;                      // as the file says it
   std::function<config::DynamicConfigRef()> settings;  // as it is now; from any reactor
   const hosting::MetadataPublisher& metadata;
   hosting::ControllerChannel& controller;
   replication::PartitionTable& partitions;
   const storage::LogDirectories& directories;
   const security::Authorizer& authorizer;
-  controller::AlterLoggers alter_loggers;            // for IncrementalAlterConfigs of a broker's loggers
+  controller::AlterLoggers alter_loggers;  // for IncrementalAlterConfigs of a broker's loggers
   Logger log;
 };
 

@@ -12,11 +12,11 @@
 namespace klamm::server {
 
 enum class BadConnection : std::uint8_t {
-  invalid_receive,     // a frame length that cannot be
-  bad_request,         // a header or body that cannot be read, an API or version that is not served
+  invalid_receive,  // a frame length that cannot be
+  bad_request,      // a header or body that cannot be read, an API or version that is not served
   too_many_of_address,
-  too_slow,            // held memory that others need
-  failed_answer,       // a handler or a file failed
+  too_slow,       // held memory that others need
+  failed_answer,  // a handler or a file failed
 };
 inline constexpr std::size_t bad_connection_kinds = 5;
 

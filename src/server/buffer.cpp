@@ -9,7 +9,7 @@ namespace klamm::server {
 namespace {
 
 struct SizeClass {
-  int index;          // -1 for what is larger than every class
+  int index;  // -1 for what is larger than every class
   std::size_t bytes;
 };
 
@@ -20,15 +20,19 @@ SizeClass class_of(std::size_t capacity) {
   const std::size_t last = capacity - 1;
   const int width = static_cast<int>(std::bit_width(last));  // 9 … 21
   const int shift = width - 3;
-  const std::size_t steps = last >> shift;                   // 4 … 7
+  const std::size_t steps = last >> shift;  // 4 … 7
   return {(width - 9) * 4 + static_cast<int>(steps - 4) + 1, (steps + 1) << shift};
 }
 
 }  // namespace
 
-BufferPool::~BufferPool() { trim(); }
+BufferPool::~BufferPool() {
+  trim();
+}
 
-std::size_t BufferPool::charge_of(std::size_t capacity) { return class_of(capacity).bytes; }
+std::size_t BufferPool::charge_of(std::size_t capacity) {
+  return class_of(capacity).bytes;
+}
 
 BufferRef BufferPool::take(std::size_t capacity, WhenFull when_full) {
   const auto [size_class, bytes] = class_of(capacity);

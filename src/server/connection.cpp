@@ -63,12 +63,16 @@ Connection::~Connection() {
 
 std::string Connection::id() const {
   if (!socket_) return host_;
-  return fmt::format("{}-{}-{}-{}", socket_->local().to_string(), socket_->peer().to_string(), worker_.reactor().index(),
-                     number_);
+  return fmt::format("{}-{}-{}-{}", socket_->local().to_string(), socket_->peer().to_string(),
+                     worker_.reactor().index(), number_);
 }
 
-ListenerScope Connection::scope() const { return worker_.core().listeners[listener_].scope; }
-const ApiTable& Connection::apis() const { return worker_.core().apis; }
+ListenerScope Connection::scope() const {
+  return worker_.core().listeners[listener_].scope;
+}
+const ApiTable& Connection::apis() const {
+  return worker_.core().apis;
+}
 
 security::RequestIdentity Connection::identity(std::string_view client_id) const {
   return {.listener = worker_.core().listeners[listener_].name,
@@ -85,7 +89,7 @@ void Connection::set_client_software(std::string_view name, std::string_view ver
   software_->version = version;
 }
 
-// --- life ---------------------------------------------------------------------------------------------------------------
+// --- life ------------------------------------------------------------------------------------------------------------
 
 void Connection::open() {
   socket_->listen_to(this);
@@ -96,9 +100,13 @@ void Connection::open() {
 bool Connection::shake_hands() {
   if (state_ != State::handshaking) return true;
   switch (transport_->handshake()) {
-    case Transport::Handshake::done: state_ = State::open; return true;
-    case Transport::Handshake::more: return true;
-    case Transport::Handshake::failed: break;
+    case Transport::Handshake::done:
+      state_ = State::open;
+      return true;
+    case Transport::Handshake::more:
+      return true;
+    case Transport::Handshake::failed:
+      break;
   }
   close();
   return false;
@@ -156,7 +164,7 @@ void Connection::close() {
   worker_.ended(*this);
 }
 
-// --- input --------------------------------------------------------------------------------------------------------------
+// --- input -----------------------------------------------------------------------------------------------------------
 
 void Connection::on_readable() {
   if (closed()) return;
@@ -176,10 +184,19 @@ void Connection::read_some() {
   if (room.empty()) return wait_for_room();
   const auto result = transport_->read(room);
   switch (result.status) {
-    case IoStatus::done: received(result.bytes); return;
-    case IoStatus::would_block: settle_input(); return;
-    case IoStatus::end: settle_input(); end_input(); return;
-    case IoStatus::failed: close(); return;
+    case IoStatus::done:
+      received(result.bytes);
+      return;
+    case IoStatus::would_block:
+      settle_input();
+      return;
+    case IoStatus::end:
+      settle_input();
+      end_input();
+      return;
+    case IoStatus::failed:
+      close();
+      return;
   }
 }
 
@@ -232,8 +249,9 @@ MutableBytes Connection::move_input(BufferRef to) {
   return input_->bytes().subspan(end_);
 }
 
-// For a frame that is larger than a read buffer. Memory follows the bytes that came, four times as much at each step, so
-// that announcing much costs nothing; a connection whose last frame was as large gets it at once while there is plenty.
+// For a frame that is larger than a read buffer. Memory follows the bytes that came, four times as much at each step,
+// so that announcing much costs nothing; a connection whose last frame was as large gets it at once while there is
+// plenty.
 MutableBytes Connection::grow_input(std::size_t whole) {
   RequestPool& pool = worker_.requests();
   const std::size_t have = end_ - begin_;
@@ -274,13 +292,15 @@ bool Connection::take_frame() {
   const auto start = rpc::look_at_frame(bytes, worker_.core().request_bytes_max);
   switch (start.status) {
     case rpc::FrameStart::Status::length_missing:
-    case rpc::FrameStart::Status::incomplete: return false;
+    case rpc::FrameStart::Status::incomplete:
+      return false;
     case rpc::FrameStart::Status::invalid:
       fail_input(start.length < 0 ? fmt::format("Invalid receive (size = {})", start.length)
                                   : fmt::format("Invalid receive (size = {} larger than {})", start.length,
                                                 worker_.core().request_bytes_max));
       return true;
-    case rpc::FrameStart::Status::complete: break;
+    case rpc::FrameStart::Status::complete:
+      break;
   }
   const auto length = static_cast<std::size_t>(start.length);
   MutableBytes frame = input_->bytes().subspan(begin_ + rpc::frame_length_bytes, length);
@@ -291,7 +311,8 @@ bool Connection::take_frame() {
     frame = buffer->bytes().first(length);
   }
   begin_ += start.whole_bytes();
-  if (length > read_bytes) large_frames_hint_ = static_cast<std::uint8_t>(std::min<int>(static_cast<int>(std::bit_width(length - 1)), 21));
+  if (length > read_bytes)
+    large_frames_hint_ = static_cast<std::uint8_t>(std::min<int>(static_cast<int>(std::bit_width(length - 1)), 21));
 
   Exchange& exchange = worker_.take_exchange();
   exchange.assign(*this, std::move(buffer), frame);
@@ -334,7 +355,7 @@ void Connection::failed_answer(std::string_view why, LogLevel level) {
   worker_.core().bad_connections.write(BadConnection::failed_answer, level, worker_.reactor().now(), why);
 }
 
-// --- order --------------------------------------------------------------------------------------------------------------
+// --- order -----------------------------------------------------------------------------------------------------------
 
 void Connection::append(Exchange& exchange) {
   exchange.next_ = nullptr;
@@ -454,7 +475,7 @@ void Connection::pump() {
   finish_if_ended();
 }
 
-// --- output -------------------------------------------------------------------------------------------------------------
+// --- output ----------------------------------------------------------------------------------------------------------
 
 void Connection::request_flush() {
   if (turn_end_listed_ || write_blocked_ || load_) return;
@@ -574,10 +595,14 @@ void Connection::cold_loaded(std::exception_ptr failure) {
   if (!closed()) pump();
 }
 
-// --- what holds it back -------------------------------------------------------------------------------------------------
+// --- what holds it back ----------------------------------------------------------------------------------------------
 
-void Connection::pause(Pause why) { pauses_ = static_cast<std::uint8_t>(pauses_ | why); }
-void Connection::resume(Pause why) { pauses_ = static_cast<std::uint8_t>(pauses_ & ~why); }
+void Connection::pause(Pause why) {
+  pauses_ = static_cast<std::uint8_t>(pauses_ | why);
+}
+void Connection::resume(Pause why) {
+  pauses_ = static_cast<std::uint8_t>(pauses_ & ~why);
+}
 
 void Connection::room_appeared() {
   waits_for_room_ = false;

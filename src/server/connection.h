@@ -1,13 +1,13 @@
-// One connection of the broker: reads what is there, cuts it into frames, starts their exchanges as the order of answers
-// allows, and sends once per turn. Lives on the reactor that accepted it.
+// One connection of the broker: reads what is there, cuts it into frames, starts their exchanges as the order of
+// answers allows, and sends once per turn. Lives on the reactor that accepted it.
 //
-// Idle it holds no buffer. Received bytes lie in a buffer of 64 KiB that is borrowed for the read; what is then left of an
-// incomplete frame moves to a buffer of its own size, which grows with the bytes that come. All of it is charged to the
-// request pool; a connection that finds the pool full is not read until there is room.
+// Idle it holds no buffer. Received bytes lie in a buffer of 64 KiB that is borrowed for the read; what is then left of
+// an incomplete frame moves to a buffer of its own size, which grows with the bytes that come. All of it is charged to
+// the request pool; a connection that finds the pool full is not read until there is room.
 //
-// Requests are answered in the order in which they came. One starts when all earlier ones are answered; only Produce may
-// start while earlier requests, Produce too, are not. What cannot start waits; at 64 requests or 4 MiB waiting, or when
-// answers are not taken, reading stops.
+// Requests are answered in the order in which they came. One starts when all earlier ones are answered; only Produce
+// may start while earlier requests, Produce too, are not. What cannot start waits; at 64 requests or 4 MiB waiting, or
+// when answers are not taken, reading stops.
 #pragma once
 
 #include <cstdint>
@@ -58,14 +58,14 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   // The peer does not wait for answers any more, or the server is stopping.
   bool nobody_listens() const { return state_ != State::open; }
 
-  // --- for its exchanges ----------------------------------------------------------------------------------------------
+  // --- for its exchanges ---------------------------------------------------------------------------------------------
   void exchange_done(Exchange& exchange);
   void bad_request(std::string_view why);
   void failed_answer(std::string_view why, LogLevel level = LogLevel::error);
   std::int32_t charge_quota(const RequestContext& context, protocol::ApiKey key, std::size_t request_bytes);
   void set_client_software(std::string_view name, std::string_view version);
 
-  // --- for its worker -------------------------------------------------------------------------------------------------
+  // --- for its worker ------------------------------------------------------------------------------------------------
   // There is room in the request pool again.
   void room_appeared();
   // The time of a mute is over.
@@ -82,7 +82,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   enum class State : std::uint8_t {
     handshaking,
     open,
-    ending,   // no more input; what is in flight is answered, then closed
+    ending,  // no more input; what is in flight is answered, then closed
     closed,
   };
   // Why the socket is not read.
@@ -136,8 +136,8 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   std::unique_ptr<runtime::Socket> socket_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<ClientSoftware> software_;
-  ColdLoad* load_ = nullptr;          // under way; frees itself
-  std::string host_;                  // of the peer; exchanges may outlive the socket
+  ColdLoad* load_ = nullptr;  // under way; frees itself
+  std::string host_;          // of the peer; exchanges may outlive the socket
 
   // Received bytes that belong to no exchange yet: [begin_, end_) of the buffer.
   BufferRef input_;
@@ -149,9 +149,9 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   Exchange* last_ = nullptr;
   Exchange* next_to_start_ = nullptr;
   std::uint32_t running_ = 0;
-  std::uint32_t running_alone_ = 0;   // of them, those that nothing may overlap
+  std::uint32_t running_alone_ = 0;  // of them, those that nothing may overlap
   std::uint32_t waiting_ = 0;
-  std::uint32_t unsent_ = 0;          // exchanges that are done
+  std::uint32_t unsent_ = 0;  // exchanges that are done
   std::size_t waiting_bytes_ = 0;
   std::size_t unsent_head_bytes_ = 0;
 
@@ -177,8 +177,8 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   bool wants_writable_ = false;
   bool write_blocked_ = false;
   bool waits_for_room_ = false;
-  bool owns_large_ = false;             // input_ is the one frame that may exceed the pool
-  bool input_failed_ = false;           // nothing after it can be understood: a closing exchange stands at the end
+  bool owns_large_ = false;    // input_ is the one frame that may exceed the pool
+  bool input_failed_ = false;  // nothing after it can be understood: a closing exchange stands at the end
   bool pumping_ = false;
   bool pump_again_ = false;
   bool flushing_ = false;

@@ -9,7 +9,8 @@ namespace klamm::server {
 using Guard = runtime::ShortLock::Guard;
 
 namespace {
-std::int32_t value_or(const std::map<std::string, std::int32_t>& values, const std::string& key, std::int32_t otherwise) {
+std::int32_t value_or(const std::map<std::string, std::int32_t>& values, const std::string& key,
+                      std::int32_t otherwise) {
   const auto it = values.find(key);
   return it == values.end() ? otherwise : it->second;
 }

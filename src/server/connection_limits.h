@@ -14,12 +14,12 @@ namespace klamm::server {
 
 // What may change while the server runs.
 struct ServerLimits {
-  std::int32_t max_connections = INT32_MAX;                                  // max.connections
-  std::int32_t max_connections_per_ip = INT32_MAX;                           // max.connections.per.ip
-  std::map<std::string, std::int32_t> max_connections_per_ip_overrides;      // by numeric address
-  std::int32_t max_connection_creation_rate = INT32_MAX;                     // a second
-  std::map<std::string, std::int32_t> listener_max_connections;              // by listener name
-  std::map<std::string, std::int32_t> listener_max_connection_creation_rate; // by listener name, a second
+  std::int32_t max_connections = INT32_MAX;                                   // max.connections
+  std::int32_t max_connections_per_ip = INT32_MAX;                            // max.connections.per.ip
+  std::map<std::string, std::int32_t> max_connections_per_ip_overrides;       // by numeric address
+  std::int32_t max_connection_creation_rate = INT32_MAX;                      // a second
+  std::map<std::string, std::int32_t> listener_max_connections;               // by listener name
+  std::map<std::string, std::int32_t> listener_max_connection_creation_rate;  // by listener name, a second
 };
 
 // Callable from every reactor.
@@ -35,10 +35,10 @@ class ConnectionLimits {
   void set(ServerLimits limits);
 
   enum class Verdict : std::uint8_t {
-    admitted,        // counted: leave() when it ends
-    address_full,    // close it
-    wait_for_slot,   // somebody must leave first
-    wait_for_time,   // not before `not_before`
+    admitted,       // counted: leave() when it ends
+    address_full,   // close it
+    wait_for_slot,  // somebody must leave first
+    wait_for_time,  // not before `not_before`
   };
   struct Answer {
     Verdict verdict;

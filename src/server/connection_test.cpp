@@ -162,7 +162,7 @@ TEST(Connection, ReadingStopsWhenFourMegabytesWait) {
   EXPECT_EQ(stage.pool_used(), 0u);
 }
 
-// --- big frames ---------------------------------------------------------------------------------------------------------
+// --- big frames ------------------------------------------------------------------------------------------------------
 
 TEST(Connection, ABigFrameArrivesInItsOwnBuffer) {
   Stage stage;
@@ -271,7 +271,7 @@ TEST(Connection, WhenThePoolIsFullSocketsAreNotReadUntilThereIsRoom) {
   EXPECT_EQ(stage.pool_used(), 0u);
 }
 
-// --- answers that are not taken -----------------------------------------------------------------------------------------
+// --- answers that are not taken --------------------------------------------------------------------------------------
 
 TEST(Connection, ASlowReaderIsServedNoFurtherThanItTakes) {
   Stage stage;
@@ -412,7 +412,7 @@ TEST(Connection, TheConnectionMayEndWhileItsRangeIsLoaded) {
   EXPECT_EQ(stage.pool_used(), 0u);
 }
 
-// --- bad requests -------------------------------------------------------------------------------------------------------
+// --- bad requests ----------------------------------------------------------------------------------------------------
 
 struct BadBytes {
   const char* name;
@@ -440,13 +440,17 @@ TEST(Connection, BytesThatMakeNoSenseEndTheConnectionWithOneLine) {
       {"most negative", raw(INT32_MIN), "Invalid receive (size = -2147483648)"},
       {"empty frame", raw(0), "Error parsing request header"},
       {"one byte", raw(1, {1}), "Error parsing request header"},
-      {"key and version only", raw(4, {0, 12, 0, 0}), "Error parsing request header. Our best guess of the apiKeyId is: 12"},
+      {"key and version only", raw(4, {0, 12, 0, 0}),
+       "Error parsing request header. Our best guess of the apiKeyId is: 12"},
       {"no client id", raw(8, {0, 12, 0, 0, 0, 0, 0, 1}), "Error parsing request header"},
-      {"client id beyond the frame", raw(11, {0, 12, 0, 0, 0, 0, 0, 1, 0x7f, 0xff, 'c'}), "Error parsing request header"},
+      {"client id beyond the frame", raw(11, {0, 12, 0, 0, 0, 0, 0, 1, 0x7f, 0xff, 'c'}),
+       "Error parsing request header"},
       {"HTTP", to_vector(as_bytes("GET / HTTP/1.1\r\n\r\n")), "Invalid receive (size = 1195725856 larger than"},
       {"unknown key", raw(10, {0x70, 0, 0, 0, 0, 0, 0, 1, 0, 0}), "Our best guess of the apiKeyId is: 28672"},
-      {"key that is not served", raw(10, {0, 52, 0, 0, 0, 0, 0, 1, 0, 0}), "Received request for disabled api with key 52 (VOTE)"},
-      {"unsupported version", wrong_version, "Received request for api with key 12 (HEARTBEAT) and unsupported version 99"},
+      {"key that is not served", raw(10, {0, 52, 0, 0, 0, 0, 0, 1, 0, 0}),
+       "Received request for disabled api with key 52 (VOTE)"},
+      {"unsupported version", wrong_version,
+       "Received request for api with key 12 (HEARTBEAT) and unsupported version 99"},
       {"truncated body", truncated, "Error getting request for apiKey: HEARTBEAT, apiVersion: 4"},
   };
   for (const BadBytes& bad : cases) {
@@ -460,7 +464,8 @@ TEST(Connection, BytesThatMakeNoSenseEndTheConnectionWithOneLine) {
     stage.turns(3);
     EXPECT_TRUE(wire->closed_by_server) << bad.name;
     EXPECT_THAT(answers(*wire), ElementsAre(5)) << bad.name << ": what came before is answered, nothing after";
-    EXPECT_TRUE(stage.log_.has(bad.line)) << bad.name << ": " << (stage.log_.lines_.empty() ? "" : stage.log_.lines_[0]);
+    EXPECT_TRUE(stage.log_.has(bad.line))
+        << bad.name << ": " << (stage.log_.lines_.empty() ? "" : stage.log_.lines_[0]);
     EXPECT_EQ(stage.log_.lines_.size(), 1u) << bad.name;
     EXPECT_THAT(answers(*good), ElementsAre(7)) << bad.name;
     EXPECT_EQ(stage.pool_used(), 0u) << bad.name;
@@ -516,7 +521,7 @@ TEST(Connection, AHandlerThatBreaksEndsItsConnectionOnly) {
   EXPECT_THAT(answers(*other), ElementsAre(2));
 }
 
-// --- ends ---------------------------------------------------------------------------------------------------------------
+// --- ends ------------------------------------------------------------------------------------------------------------
 
 TEST(Connection, APeerThatSendsNoMoreIsStillAnswered) {
   Stage stage;
@@ -569,7 +574,7 @@ TEST(Connection, IdleHoldsNoBuffer) {
   EXPECT_EQ(stage.pool_used(), 0u);
 }
 
-// --- throttling ---------------------------------------------------------------------------------------------------------
+// --- throttling ------------------------------------------------------------------------------------------------------
 
 class SlowDown final : public Quotas {
  public:

@@ -18,8 +18,9 @@ namespace {
 constexpr std::size_t kept_head_bytes = std::size_t{16} << 10;
 constexpr std::size_t kept_arena_bytes = std::size_t{16} << 10;
 constexpr std::size_t kept_slices = 256;
-// A range with something behind it in the response costs a sendfile and one more send. Up to these bounds it is cheaper, in
-// calls and for the peer, to read it and send all at once; the last range of a response always leaves from the file.
+// A range with something behind it in the response costs a sendfile and one more send. Up to these bounds it is
+// cheaper, in calls and for the peer, to read it and send all at once; the last range of a response always leaves from
+// the file.
 constexpr std::size_t taken_range_bytes_max = std::size_t{64} << 10;
 constexpr std::size_t taken_bytes_max = std::size_t{256} << 10;
 }  // namespace
@@ -150,7 +151,9 @@ void Exchange::abandon() {
   if (AbandonListener* listener = std::exchange(abandon_listener_, nullptr)) listener->abandoned();
 }
 
-bool Exchange::abandoned() const { return connection_->nobody_listens(); }
+bool Exchange::abandoned() const {
+  return connection_->nobody_listens();
+}
 
 void Exchange::recycle() {
   ENSURE(!run_);
@@ -186,11 +189,11 @@ void Exchange::recycle() {
 bool Exchange::decoded(const protocol::Reader& reader) {
   if (reader.ok()) return true;
   decode_failed_ = true;
-  connection_->bad_request(fmt::format("Error getting request for apiKey: {}, apiVersion: {}, connectionId: {}, "
-                                       "listenerName: ListenerName({}), principal: {}: {}",
-                                       api_->api->upper_name, context_->version, connection_->id(),
-                                       context_->identity.listener, context_->identity.principal.to_string(),
-                                       reader.error()));
+  connection_->bad_request(
+      fmt::format("Error getting request for apiKey: {}, apiVersion: {}, connectionId: {}, "
+                  "listenerName: ListenerName({}), principal: {}: {}",
+                  api_->api->upper_name, context_->version, connection_->id(), context_->identity.listener,
+                  context_->identity.principal.to_string(), reader.error()));
   return false;
 }
 
@@ -251,7 +254,9 @@ void Exchange::take_small_ranges() {
   }
 }
 
-void Exchange::respond_nothing() { total_bytes_ = 0; }
+void Exchange::respond_nothing() {
+  total_bytes_ = 0;
+}
 
 void Exchange::close_connection(std::string_view reason, LogLevel level) {
   closes_ = true;
@@ -275,7 +280,9 @@ Error Exchange::error_of_current_exception() {
   }
 }
 
-std::int32_t Exchange::throttle_time_ms() { return connection_->charge_quota(*context_, api_->api->key, frame_.size()); }
+std::int32_t Exchange::throttle_time_ms() {
+  return connection_->charge_quota(*context_, api_->api->key, frame_.size());
+}
 
 void Exchange::set_client_software(std::string_view name, std::string_view version) {
   connection_->set_client_software(name, version);

@@ -37,15 +37,15 @@ struct RequestContext {
   security::RequestIdentity identity;
   runtime::Reactor& reactor;
   ListenerScope scope;
-  std::int16_t version;                // of the request; its response is encoded in the same
+  std::int16_t version;  // of the request; its response is encoded in the same
   std::int32_t correlation_id;
   runtime::MonoTime received_at;
   // An ApiVersions request in a version that is not served: its body is not decoded, `version` is 0.
   bool version_unsupported = false;
 };
 
-// Told once when nobody will take the answer any more (the peer closed, the server stops): a long poll then answers with
-// what there is. On the exchange's reactor.
+// Told once when nobody will take the answer any more (the peer closed, the server stops): a long poll then answers
+// with what there is. On the exchange's reactor.
 class AbandonListener {
  public:
   virtual ~AbandonListener() = default;
@@ -140,10 +140,10 @@ class Exchange {
   Connection* connection_ = nullptr;
   Exchange* next_ = nullptr;
   State state_ = State::waiting;
-  bool overlaps_ = false;         // may run while earlier ones of its kind do
-  bool closes_ = false;           // the connection is closed where the answer would be sent
+  bool overlaps_ = false;  // may run while earlier ones of its kind do
+  bool closes_ = false;    // the connection is closed where the answer would be sent
   bool decode_failed_ = false;
-  bool owns_large_ = false;       // its frame has the place of the one large frame
+  bool owns_large_ = false;  // its frame has the place of the one large frame
   BufferRef buffer_;
   MutableBytes frame_;
   MutableBytes body_;
@@ -153,11 +153,11 @@ class Exchange {
   AbandonListener* abandon_listener_ = nullptr;
   Arena arena_;
 
-  ByteVector head_;               // all of the response that is memory
+  ByteVector head_;  // all of the response that is memory
   std::vector<protocol::PayloadHole> holes_;
   std::vector<runtime::FileSlice> files_;  // one a hole, in their order
-  BufferRef taken_;               // small file ranges that were read into memory, one behind the other
-  std::vector<Bytes> taken_ranges_;  // by hole; empty for those that leave from the file
+  BufferRef taken_;                        // small file ranges that were read into memory, one behind the other
+  std::vector<Bytes> taken_ranges_;        // by hole; empty for those that leave from the file
   PoolCharge head_charge_;
   std::size_t total_bytes_ = 0;
   std::size_t sent_bytes_ = 0;

@@ -26,7 +26,9 @@ class FetchPoll::Watch final : public replication::PartitionWatch {
 };
 
 FetchPoll::FetchPoll(runtime::Reactor& reactor) : reactor_(reactor) {}
-FetchPoll::~FetchPoll() { reset(); }
+FetchPoll::~FetchPoll() {
+  reset();
+}
 
 void FetchPoll::watch(storage::ReadIsolation isolation) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
@@ -39,9 +41,10 @@ void FetchPoll::watch(storage::ReadIsolation isolation) {
     if (!entry.readable || !entry.partition) continue;
     const auto log = entry.partition->log_for(entry.leader_epoch);
     const auto& seen = entry.data.offsets;
-    const bool moved = !log || (isolation == storage::ReadIsolation::log_end       ? (*log)->log_end() != seen.log_end
-                                : isolation == storage::ReadIsolation::last_stable ? (*log)->last_stable_offset() != seen.last_stable
-                                                                                   : (*log)->high_watermark() != seen.high_watermark);
+    const bool moved =
+        !log || (isolation == storage::ReadIsolation::log_end       ? (*log)->log_end() != seen.log_end
+                 : isolation == storage::ReadIsolation::last_stable ? (*log)->last_stable_offset() != seen.last_stable
+                                                                    : (*log)->high_watermark() != seen.high_watermark);
     if (moved) entry.stale = woken_ = true;
   }
 }

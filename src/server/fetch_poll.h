@@ -1,5 +1,5 @@
-// One fetch under way: the partitions it asks for, what was read of each so far, and, for a long poll, the wait for more.
-// Pooled per reactor, so that a warm fetch takes nothing from the global allocator. Used on its reactor only.
+// One fetch under way: the partitions it asks for, what was read of each so far, and, for a long poll, the wait for
+// more. Pooled per reactor, so that a warm fetch takes nothing from the global allocator. Used on its reactor only.
 #pragma once
 
 #include <coroutine>
@@ -27,8 +27,8 @@ struct FetchEntry {
   // What was found. An entry is readable unless its topic or partition is not there or may not be read.
   replication::PartitionRef partition;
   bool readable = false;
-  bool stale = true;               // changed since it was read
-  bool was_read = false;           // the numbers below are there
+  bool stale = true;      // changed since it was read
+  bool was_read = false;  // the numbers below are there
   ErrorCode error = ErrorCode::none;
   storage::ReadResult data;
   std::optional<storage::EpochEndOffset> diverging;

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int16_t topic_ids_from = 13;
 }
 
-// --- one session --------------------------------------------------------------------------------------------------------
+// --- one session -----------------------------------------------------------------------------------------------------
 
 CachedPartition& FetchSession::put(CachedPartition partition) {
   const Key key{partition.topic, partition.topic_id, partition.index};
@@ -55,7 +55,7 @@ bool FetchSession::select(std::int32_t request_epoch, std::span<Update> updates)
   return true;
 }
 
-// --- all sessions -------------------------------------------------------------------------------------------------------
+// --- all sessions ----------------------------------------------------------------------------------------------------
 
 Result<FetchSessions::Opened> FetchSessions::open(const protocol::FetchRequestView& request, std::int16_t version,
                                                   runtime::MonoTime now) {
@@ -87,7 +87,8 @@ Result<FetchSessions::Opened> FetchSessions::open(const protocol::FetchRequestVi
   }
   for (const auto& topic : request.forgotten_topics_data) {
     for (const std::int32_t partition : topic.partitions)
-      session->forget({by_id ? std::string_view() : topic.topic, by_id ? topic.topic_id : zero_uuid, PartitionIndex(partition)});
+      session->forget(
+          {by_id ? std::string_view() : topic.topic, by_id ? topic.topic_id : zero_uuid, PartitionIndex(partition)});
   }
   const std::size_t size = session->partitions_.size();
   if (size == 0) {
@@ -110,13 +111,12 @@ void FetchSessions::remove_locked(Sessions::iterator it) {
   sessions_.erase(it);
 }
 
-// A place is free, or somebody loses it: who was not there for long enough, else the least of those that are not new, when
-// the newcomer is worth more: a follower before a consumer, then many partitions before few.
+// A place is free, or somebody loses it: who was not there for long enough, else the least of those that are not new,
+// when the newcomer is worth more: a follower before a consumer, then many partitions before few.
 bool FetchSessions::make_room_locked(bool privileged, std::size_t size, runtime::MonoTime now) {
   if (sessions_.size() < sessions_max_) return true;
-  const auto unused_first = std::ranges::min_element(sessions_, {}, [](const auto& entry) {
-    return std::tuple(entry.second->last_used_, entry.first);
-  });
+  const auto unused_first = std::ranges::min_element(
+      sessions_, {}, [](const auto& entry) { return std::tuple(entry.second->last_used_, entry.first); });
   if (unused_first == sessions_.end()) return false;
   if (now - unused_first->second->last_used_ > eviction_min) {
     remove_locked(unused_first);

@@ -1,5 +1,5 @@
-// Incremental fetch sessions (KIP-227): the broker remembers which partitions a client fetches and from where, so that a
-// request names only what changed and a response only what is new. Source of behaviour: FetchSession, FetchContext,
+// Incremental fetch sessions (KIP-227): the broker remembers which partitions a client fetches and from where, so that
+// a request names only what changed and a response only what is new. Source of behaviour: FetchSession, FetchContext,
 // FetchManager and FetchSessionCacheShard of org.apache.kafka.server.
 #pragma once
 
@@ -29,8 +29,8 @@ inline std::int32_t next_fetch_epoch(std::int32_t epoch) {
 
 // What a client asks of one partition, and what it was told last.
 struct CachedPartition {
-  std::string topic;                 // below version 13
-  Uuid topic_id;                     // from version 13 on
+  std::string topic;  // below version 13
+  Uuid topic_id;      // from version 13 on
   PartitionIndex index;
   std::int32_t bytes_max = 0;
   Offset fetch_offset;
@@ -45,8 +45,14 @@ class FetchSession {
   // In the order in which they are answered: those that had data last stand at the end, so that all have their turn.
   using Partitions = std::list<CachedPartition>;
 
-  FetchSession(runtime::Scheduling& scheduling, std::int32_t id, bool privileged, bool uses_topic_ids, runtime::MonoTime now)
-      : lock_(scheduling), id_(id), privileged_(privileged), uses_topic_ids_(uses_topic_ids), created_(now), last_used_(now) {}
+  FetchSession(runtime::Scheduling& scheduling, std::int32_t id, bool privileged, bool uses_topic_ids,
+               runtime::MonoTime now)
+      : lock_(scheduling),
+        id_(id),
+        privileged_(privileged),
+        uses_topic_ids_(uses_topic_ids),
+        created_(now),
+        last_used_(now) {}
 
   std::int32_t id() const { return id_; }
 
@@ -67,10 +73,10 @@ class FetchSession {
     bool has_records = false;
     bool has_error = false;
     bool diverges = false;
-    bool wanted = false;             // out: stands in the response
+    bool wanted = false;  // out: stands in the response
   };
-  // Decides what a response tells, and remembers it as told. False when the session went on meanwhile: a request that was
-  // sent twice.
+  // Decides what a response tells, and remembers it as told. False when the session went on meanwhile: a request that
+  // was sent twice.
   bool select(std::int32_t request_epoch, std::span<Update> updates);
 
  private:
@@ -117,9 +123,9 @@ class FetchSessions {
       : scheduling_(scheduling), random_(random), lock_(scheduling), sessions_max_(sessions_max) {}
 
   enum class Kind : std::uint8_t {
-    sessionless,   // the request says all there is
-    full,          // the same, and the answer should open a session: create()
-    incremental,   // `session` says which partitions
+    sessionless,  // the request says all there is
+    full,         // the same, and the answer should open a session: create()
+    incremental,  // `session` says which partitions
   };
   struct Opened {
     Kind kind = Kind::sessionless;
@@ -130,7 +136,8 @@ class FetchSessions {
   Result<Opened> open(const protocol::FetchRequestView& request, std::int16_t version, runtime::MonoTime now);
 
   // Remembers the partitions of a full request as its response tells them; no_fetch_session when there is no room.
-  std::int32_t create(bool privileged, bool uses_topic_ids, std::span<CachedPartition> partitions, runtime::MonoTime now);
+  std::int32_t create(bool privileged, bool uses_topic_ids, std::span<CachedPartition> partitions,
+                      runtime::MonoTime now);
 
   std::size_t session_count() const;
   std::size_t partition_count() const;

@@ -11,8 +11,8 @@
 
 namespace klamm::server {
 
-// Each task runs until its first wait when it is added. What a task throws comes out of the wait. Lives in the coroutine
-// that waits; tasks that have not ended are destroyed with it.
+// Each task runs until its first wait when it is added. What a task throws comes out of the wait. Lives in the
+// coroutine that waits; tasks that have not ended are destroyed with it.
 class Gather {
  public:
   // `room`: for as many tasks as will be added.

@@ -1,6 +1,6 @@
 // One API each: a handler answers the requests of one key. The pipeline has checked the frame, the version and who asks
-// before a handler is called; it decodes and encodes around it and turns what the handler throws into the API's own error
-// answer (Kafka's AbstractRequest.getErrorResponse).
+// before a handler is called; it decodes and encodes around it and turns what the handler throws into the API's own
+// error answer (Kafka's AbstractRequest.getErrorResponse).
 #pragma once
 
 #include <exception>
@@ -12,8 +12,8 @@
 
 namespace klamm::server {
 
-// Answers one request: decodes its body, acts, encodes the response into the exchange. Called on the connection's reactor;
-// the task ends there. Returns without a suspension when nothing must be waited for.
+// Answers one request: decodes its body, acts, encodes the response into the exchange. Called on the connection's
+// reactor; the task ends there. Returns without a suspension when nothing must be waited for.
 class ApiHandler {
  public:
   virtual ~ApiHandler() = default;
@@ -32,8 +32,8 @@ class RequestFailed : public std::exception {
   Error error_;
 };
 
-// The usual shape: a whole request in, a whole response out. Produce and Fetch, which allocate nothing, are ApiHandlers of
-// their own.
+// The usual shape: a whole request in, a whole response out. Produce and Fetch, which allocate nothing, are ApiHandlers
+// of their own.
 template <typename Request, typename Response>
 class Handler : public ApiHandler {
  public:

@@ -37,8 +37,8 @@ const metadata::Endpoint* alive_endpoint(const metadata::Image& image, BrokerId 
   return registration && !registration->fenced ? registration->endpoint(listener) : nullptr;
 }
 
-LeaderHint leader_hint(const metadata::Image& image, const replication::PartitionTable& partitions, std::string_view topic,
-                       PartitionIndex partition, std::string_view listener) {
+LeaderHint leader_hint(const metadata::Image& image, const replication::PartitionTable& partitions,
+                       std::string_view topic, PartitionIndex partition, std::string_view listener) {
   LeaderHint hint;
   if (const auto here = partitions.find(topic, partition)) {
     const auto state = here->state();
@@ -53,8 +53,9 @@ LeaderHint leader_hint(const metadata::Image& image, const replication::Partitio
   return hint;
 }
 
-Result<replication::PartitionRef> find_partition(const metadata::Image& image, const replication::PartitionTable& partitions,
-                                                 std::string_view topic, PartitionIndex partition) {
+Result<replication::PartitionRef> find_partition(const metadata::Image& image,
+                                                 const replication::PartitionTable& partitions, std::string_view topic,
+                                                 PartitionIndex partition) {
   if (auto here = partitions.find(topic, partition)) return here;
   // It exists and is not here, or not yet: whoever asks looks at the metadata again.
   if (image.partition(topic, partition.value)) return fail(ErrorCode::not_leader_or_follower);
@@ -67,7 +68,8 @@ std::optional<std::string> own_message(const Error& error) {
   return error.message;
 }
 
-std::vector<std::int32_t> offline_replicas(const metadata::Image& image, const metadata::PartitionRegistration& partition,
+std::vector<std::int32_t> offline_replicas(const metadata::Image& image,
+                                           const metadata::PartitionRegistration& partition,
                                            std::string_view listener) {
   std::vector<std::int32_t> offline;
   for (const std::int32_t replica : partition.replicas) {
@@ -93,7 +95,8 @@ runtime::Task<void> wait_until_ready(const RequestContext& context, const hostin
       const auto* topic = image->topic(name);
       if (!topic) continue;
       for (const auto& [index, partition] : topic->partitions)
-        if (BrokerId(partition->leader) == node_id && !is_ready(partitions, topic->id, PartitionIndex(index))) return false;
+        if (BrokerId(partition->leader) == node_id && !is_ready(partitions, topic->id, PartitionIndex(index)))
+          return false;
     }
     return true;
   };

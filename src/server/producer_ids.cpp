@@ -4,7 +4,10 @@ namespace klamm::server {
 
 ProducerIds::ProducerIds(runtime::Environment& environment, hosting::ControllerChannel& controller, BrokerId node_id,
                          std::function<BrokerEpoch()> broker_epoch)
-    : controller_(controller), node_id_(node_id), broker_epoch_(std::move(broker_epoch)), lock_(environment.scheduling) {}
+    : controller_(controller),
+      node_id_(node_id),
+      broker_epoch_(std::move(broker_epoch)),
+      lock_(environment.scheduling) {}
 
 std::optional<ProducerId> ProducerIds::take() {
   const runtime::ShortLock::Guard guard(lock_);

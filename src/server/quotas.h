@@ -1,5 +1,5 @@
-// What a client may use before it is slowed down. A response tells the client how long it shall wait, and its connection
-// is not read for as long. Source of behaviour: kafka.server.ClientQuotaManager.
+// What a client may use before it is slowed down. A response tells the client how long it shall wait, and its
+// connection is not read for as long. Source of behaviour: kafka.server.ClientQuotaManager.
 #pragma once
 
 #include <chrono>

@@ -26,7 +26,8 @@ bool RequestPool::try_own_large(const void* owner) {
 
 void RequestPool::disown_large(const void* owner) {
   const void* expected = owner;
-  if (large_owner_.compare_exchange_strong(expected, nullptr) && waiting_.load(std::memory_order_seq_cst) > 0) wake_waiters();
+  if (large_owner_.compare_exchange_strong(expected, nullptr) && waiting_.load(std::memory_order_seq_cst) > 0)
+    wake_waiters();
 }
 
 void RequestPool::wait_for_room(Waiter& waiter) {

@@ -35,7 +35,8 @@ struct Server::State {
   std::vector<std::unique_ptr<Worker>> workers;
 };
 
-Server::Server(runtime::Environment& environment, ServerSettings settings, const ApiTable& apis, Logger log, Quotas* quotas)
+Server::Server(runtime::Environment& environment, ServerSettings settings, const ApiTable& apis, Logger log,
+               Quotas* quotas)
     : state_(std::make_unique<State>(environment, std::move(settings), apis, std::move(log), quotas)) {
   for (runtime::Reactor* reactor : environment.reactors) {
     state_->workers.push_back(std::make_unique<Worker>(state_->core, *reactor));
@@ -96,7 +97,11 @@ runtime::Task<void> Server::stop(runtime::MonoTime deadline) {
   state_->listeners.clear();
 }
 
-std::size_t Server::connection_count() const { return state_->core.limits.count(); }
-std::uint64_t Server::request_pool_used() const { return state_->core.requests.used(); }
+std::size_t Server::connection_count() const {
+  return state_->core.limits.count();
+}
+std::uint64_t Server::request_pool_used() const {
+  return state_->core.requests.used();
+}
 
 }  // namespace klamm::server

@@ -1,8 +1,9 @@
-// The network side of a broker: binds the listeners, takes connections on every reactor, and runs their requests through
-// the API table. Source of behaviour: kafka.network.SocketServer.
+// The network side of a broker: binds the listeners, takes connections on every reactor, and runs their requests
+// through the API table. Source of behaviour: kafka.network.SocketServer.
 //
 // Life: construct, bind(), later start() (the addresses are taken before the logs are looked at, connections are taken
-// when the metadata is there), then stop(). All on the first reactor of the environment. Everything handed over outlives it.
+// when the metadata is there), then stop(). All on the first reactor of the environment. Everything handed over
+// outlives it.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +22,18 @@
 namespace klamm::server {
 
 struct ListenerSettings {
-  std::string name;                        // "PLAINTEXT": upper case, as in `listeners`
-  runtime::SocketAddress address;          // host "" or "0.0.0.0": all addresses
+  std::string name;                // "PLAINTEXT": upper case, as in `listeners`
+  runtime::SocketAddress address;  // host "" or "0.0.0.0": all addresses
   ListenerScope scope = ListenerScope::broker;
-  bool inter_broker = false;               // not held back by max.connections when there are other listeners
+  bool inter_broker = false;  // not held back by max.connections when there are other listeners
 };
 
 struct ServerSettings {
   std::vector<ListenerSettings> listeners;
-  runtime::SocketOptions socket;                                   // socket.{send,receive}.buffer.bytes, backlog
-  std::int32_t request_bytes_max = 100 * 1024 * 1024;              // socket.request.max.bytes
-  std::uint64_t request_pool_bytes = std::uint64_t{64} << 20;      // queued.max.request.bytes; -1 there: this default
-  runtime::Duration idle_max = std::chrono::minutes(10);           // connections.max.idle.ms; negative: never
+  runtime::SocketOptions socket;                               // socket.{send,receive}.buffer.bytes, backlog
+  std::int32_t request_bytes_max = 100 * 1024 * 1024;          // socket.request.max.bytes
+  std::uint64_t request_pool_bytes = std::uint64_t{64} << 20;  // queued.max.request.bytes; -1 there: this default
+  runtime::Duration idle_max = std::chrono::minutes(10);       // connections.max.idle.ms; negative: never
   ServerLimits limits;
 };
 

@@ -12,8 +12,8 @@ using ::testing::IsEmpty;
 TEST(Server, APortThatIsTakenIsToldInKafkasWords) {
   Stage stage;
   stage.network_.taken_port_ = 9093;
-  Server second(stage.environment_, {.listeners = {{.name = "PLAINTEXT", .address = {"localhost", 9093}}}}, stage.table_,
-                Logger(stage.log_, "server"));
+  Server second(stage.environment_, {.listeners = {{.name = "PLAINTEXT", .address = {"localhost", 9093}}}},
+                stage.table_, Logger(stage.log_, "server"));
   try {
     second.bind();
     FAIL();

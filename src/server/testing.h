@@ -42,7 +42,10 @@ class EagerScheduling final : public runtime::Scheduling {
 // Connections touch files only through slices that the story hands out.
 class NoDisk final : public runtime::Disk {
  public:
-  runtime::FileRef open(const std::string&, runtime::OpenMode) override { ADD_FAILURE(); return {}; }
+  runtime::FileRef open(const std::string&, runtime::OpenMode) override {
+    ADD_FAILURE();
+    return {};
+  }
   bool exists(const std::string&) override { return false; }
   bool is_directory(const std::string&) override { return false; }
   std::uint64_t file_size(const std::string&) override { return 0; }
@@ -132,8 +135,8 @@ class FakeReactor final : public runtime::Reactor {
 struct Wire {
   std::deque<std::byte> to_server;
   std::string from_server;
-  std::size_t read_max = SIZE_MAX;       // bytes a read gives at most
-  std::size_t write_room = SIZE_MAX;     // bytes the socket takes before it is full
+  std::size_t read_max = SIZE_MAX;    // bytes a read gives at most
+  std::size_t write_room = SIZE_MAX;  // bytes the socket takes before it is full
   bool peer_closed = false;
   bool reset = false;
   bool closed_by_server = false;
@@ -214,7 +217,8 @@ class FakeListener final : public runtime::Listener {
 
 class FakeNetwork final : public runtime::Network {
  public:
-  std::unique_ptr<runtime::Listener> listen(const runtime::SocketAddress& address, const runtime::SocketOptions&) override {
+  std::unique_ptr<runtime::Listener> listen(const runtime::SocketAddress& address,
+                                            const runtime::SocketOptions&) override {
     if (address.port == taken_port_) throw std::system_error(EADDRINUSE, std::generic_category());
     auto listener = std::make_unique<FakeListener>(address);
     listeners_.push_back(listener.get());
@@ -276,7 +280,8 @@ class EchoHandler final : public ApiHandler {
     if (pads_with_file_) {
       // Not a real answer: a file range behind it, as Fetch has it.
       protocol::ProduceRequest padded;
-      padded.topic_data.push_back({.name = "t", .partition_data = {{.records = exchange.file_records(*pads_with_file_)}}});
+      padded.topic_data.push_back(
+          {.name = "t", .partition_data = {{.records = exchange.file_records(*pads_with_file_)}}});
       if (tail_behind_file_) padded.topic_data.push_back({.name = "u"});
       exchange.respond(padded);
       co_return;
@@ -444,7 +449,7 @@ class Stage {
   };
 };
 
-// --- frames -------------------------------------------------------------------------------------------------------------
+// --- frames ----------------------------------------------------------------------------------------------------------
 
 template <typename Request>
 ByteVector frame(const Request& request, std::int16_t version, std::int32_t correlation_id) {
@@ -469,18 +474,24 @@ inline ByteVector heartbeat(std::int32_t correlation_id, std::int32_t generation
   request.generation_id = generation;
   return frame(request, 4, correlation_id);
 }
-inline ByteVector list_groups(std::int32_t correlation_id) { return frame(protocol::ListGroupsRequest{}, 0, correlation_id); }
-inline ByteVector produce(std::int32_t correlation_id, std::int16_t acks = 1, std::size_t bytes = 0, std::int32_t timeout_ms = 0) {
+inline ByteVector list_groups(std::int32_t correlation_id) {
+  return frame(protocol::ListGroupsRequest{}, 0, correlation_id);
+}
+inline ByteVector produce(std::int32_t correlation_id, std::int16_t acks = 1, std::size_t bytes = 0,
+                          std::int32_t timeout_ms = 0) {
   protocol::ProduceRequest request;
   request.acks = acks;
   request.timeout_ms = timeout_ms;
   const ByteVector records(bytes, std::byte{7});
   if (bytes > 0)
-    request.topic_data.push_back({.name = "t", .partition_data = {{.index = 0, .records = protocol::Payload::view(records)}}});
+    request.topic_data.push_back(
+        {.name = "t", .partition_data = {{.index = 0, .records = protocol::Payload::view(records)}}});
   return frame(request, 9, correlation_id);
 }
 
-inline void send(Wire& wire, const ByteVector& bytes) { wire.to_server.insert(wire.to_server.end(), bytes.begin(), bytes.end()); }
+inline void send(Wire& wire, const ByteVector& bytes) {
+  wire.to_server.insert(wire.to_server.end(), bytes.begin(), bytes.end());
+}
 
 // Correlation ids of the whole answers that arrived, in order; takes them off.
 inline std::vector<std::int32_t> answers(Wire& wire) {

@@ -1,5 +1,5 @@
-// How bytes leave and enter a connection: plain TCP hands memory and file ranges to the kernel as they are; an encrypting
-// transport reads, encrypts and has a handshake. Handlers never know which.
+// How bytes leave and enter a connection: plain TCP hands memory and file ranges to the kernel as they are; an
+// encrypting transport reads, encrypts and has a handshake. Handlers never know which.
 #pragma once
 
 #include <memory>

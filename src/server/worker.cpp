@@ -17,7 +17,8 @@ constexpr auto stalled_grace = std::chrono::seconds(1);
 
 class Worker::Acceptor final : public runtime::AcceptEvents {
  public:
-  Acceptor(Worker& worker, std::size_t index, runtime::Listener& from) : listener(from), worker_(worker), index_(index) {}
+  Acceptor(Worker& worker, std::size_t index, runtime::Listener& from)
+      : listener(from), worker_(worker), index_(index) {}
   void on_accepted(runtime::SocketRef socket) override { worker_.accepted(index_, std::move(socket)); }
 
   runtime::Listener& listener;
@@ -93,7 +94,7 @@ runtime::Task<void> Worker::finish_stop(runtime::MonoTime deadline) {
   }
 }
 
-// --- taking connections -------------------------------------------------------------------------------------------------
+// --- taking connections ----------------------------------------------------------------------------------------------
 
 void Worker::accepted(std::size_t listener, runtime::SocketRef socket) {
   if (stopping_) return;
@@ -112,8 +113,12 @@ bool Worker::try_admit(std::size_t listener, runtime::SocketRef& socket, runtime
   const std::string& address = socket->peer().host;
   const auto answer = core_.limits.admit(listener, address, reactor_.now());
   switch (answer.verdict) {
-    case Verdict::wait_for_slot: not_before = {}; return false;
-    case Verdict::wait_for_time: not_before = answer.not_before; return false;
+    case Verdict::wait_for_slot:
+      not_before = {};
+      return false;
+    case Verdict::wait_for_time:
+      not_before = answer.not_before;
+      return false;
     case Verdict::address_full:
       core_.bad_connections.write(
           BadConnection::too_many_of_address, LogLevel::info, reactor_.now(),
@@ -121,7 +126,8 @@ bool Worker::try_admit(std::size_t listener, runtime::SocketRef& socket, runtime
                       address, answer.address_limit));
       socket.reset();
       return true;
-    case Verdict::admitted: break;
+    case Verdict::admitted:
+      break;
   }
   auto* connection = new Connection(*this, listener, std::move(socket), next_number_++);
   connection->following_ = connections_;
@@ -198,7 +204,8 @@ void Worker::sweep() {
   for (auto at = dead.begin(); at != dead.end(); ++at) {
     Connection* connection = *at;
     // Told twice: it is destroyed once, after all have told.
-    if (std::find(dead.begin(), at, connection) != at || std::ranges::find(buried_, connection) != buried_.end()) continue;
+    if (std::find(dead.begin(), at, connection) != at || std::ranges::find(buried_, connection) != buried_.end())
+      continue;
     if (connection->previous_)
       connection->previous_->following_ = connection->following_;
     else
@@ -210,7 +217,7 @@ void Worker::sweep() {
   if (!connections_ && all_ended_) all_ended_->wake();
 }
 
-// --- exchanges ----------------------------------------------------------------------------------------------------------
+// --- exchanges -------------------------------------------------------------------------------------------------------
 
 Exchange& Worker::take_exchange() {
   if (free_exchanges_.empty()) return *new Exchange(*this);
@@ -228,7 +235,7 @@ void Worker::give_back(Exchange& exchange) {
   free_exchanges_.push_back(std::move(owned));
 }
 
-// --- memory -------------------------------------------------------------------------------------------------------------
+// --- memory ----------------------------------------------------------------------------------------------------------
 
 void Worker::starve(Connection& connection) {
   starved_.push_back(&connection);
@@ -322,7 +329,7 @@ void Worker::check_large_owner() {
   reactor_.arm(large_timer_, reactor_.now() + large_check_interval);
 }
 
-// --- time ---------------------------------------------------------------------------------------------------------------
+// --- time ------------------------------------------------------------------------------------------------------------
 
 void Worker::mute(Connection& connection) {
   if (std::ranges::find(muted_, &connection) == muted_.end()) muted_.push_back(&connection);

@@ -36,12 +36,12 @@ struct ServerCore {
   std::vector<ListenerInfo> listeners;
   std::int32_t request_bytes_max;
   runtime::Duration idle_max;
-  Quotas* quotas;                       // may be null
+  Quotas* quotas;  // may be null
   RequestPool requests;
   ConnectionLimits limits;
   BadConnectionLog bad_connections;
   security::Principal anonymous;
-  std::atomic<std::uint32_t> parked{0};          // accepted connections that are not admitted yet
+  std::atomic<std::uint32_t> parked{0};  // accepted connections that are not admitted yet
   std::vector<class Worker*> workers;
 };
 
@@ -66,7 +66,7 @@ class Worker {
   // Any thread: there may be a free slot for a parked connection, or one too many.
   void recheck_limits() { recheck_.post(); }
 
-  // --- for connections ------------------------------------------------------------------------------------------------
+  // --- for connections -----------------------------------------------------------------------------------------------
   Exchange& take_exchange();
   void give_back(Exchange& exchange);
   std::vector<OutputSlice>& slices() { return slices_; }
@@ -156,7 +156,7 @@ class Worker {
   PostedWork sweep_{*this, &Worker::sweep};
 
   std::array<Connection*, idle_slots> idle_wheel_{};
-  std::uint32_t idle_next_tick_ = 0;   // slots before it are empty
+  std::uint32_t idle_next_tick_ = 0;  // slots before it are empty
   std::size_t idle_count_ = 0;
   OwnTimer idle_timer_{*this, &Worker::idle_check};
 

@@ -55,7 +55,8 @@ Offset Log::State::recovery_checkpoint_locked() const {
   const Segment& segment = *segments[first];
   if (first + 1 < segments.size() && segment.indexes_unsynced) return std::min(segment.base, flushed);
   // The active segment may be rolled, and its indexes lost, before this is written again.
-  const bool all_but_indexes = first + 1 == segments.size() && !closed_cleanly && flushed == log_end && flushed > segment.base;
+  const bool all_but_indexes =
+      first + 1 == segments.size() && !closed_cleanly && flushed == log_end && flushed > segment.base;
   return all_but_indexes ? flushed - 1 : flushed;
 }
 

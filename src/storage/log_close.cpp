@@ -12,9 +12,10 @@ void Log::State::close_cleanly() {
   {
     const ShortLock::Guard guard(lock);
     // A log that nobody touched costs nothing.
-    const bool dirty = flushed != log_end || first_unsynced_segment() + 1 < segments.size() || epochs_unsaved || names_unsynced || parent_unsynced ||
-                       !snapshots_unsynced.empty() || last.indexes_unsynced || last.offset_index.unsaved() > 0 ||
-                       last.time_index.unsaved() > 0 || last.reserved_end > last.size || producers_end > last_snapshot;
+    const bool dirty = flushed != log_end || first_unsynced_segment() + 1 < segments.size() || epochs_unsaved ||
+                       names_unsynced || parent_unsynced || !snapshots_unsynced.empty() || last.indexes_unsynced ||
+                       last.offset_index.unsaved() > 0 || last.time_index.unsaved() > 0 ||
+                       last.reserved_end > last.size || producers_end > last_snapshot;
     if (!dirty) return;
     for (const auto& segment : segments) {
       if (segments[first_unsynced_segment()]->base <= segment->base) segment->open_files();

@@ -232,8 +232,8 @@ void Loader::recover(Offset from) {
 
   for (std::size_t i = first; i < state_.segments.size(); ++i) {
     Segment& segment = *state_.segments[i];
-    // A power cut may take the end of one segment and leave the next: what is behind the gap was not known to be on disk
-    // either. Compaction leaves such gaps too.
+    // A power cut may take the end of one segment and leave the next: what is behind the gap was not known to be on
+    // disk either. Compaction leaves such gaps too.
     const bool gap = i > first && segment.base > producers.end && !state_.settings->compact;
     if (gap) {
       log_.warn("Offsets {} to {} are missing before segment {}, truncating to offset {}", producers.end,
@@ -254,7 +254,8 @@ void Loader::recover(Offset from) {
 }
 
 void Loader::drop_from(std::size_t number) {
-  const std::vector<SegmentRef> rest(state_.segments.begin() + static_cast<std::ptrdiff_t>(number), state_.segments.end());
+  const std::vector<SegmentRef> rest(state_.segments.begin() + static_cast<std::ptrdiff_t>(number),
+                                     state_.segments.end());
   state_.drop_segments(rest, "Deleting segments as part of log recovery");
 }
 

@@ -152,7 +152,7 @@ struct Log::State {
   Offset high_watermark{0};
   Offset log_end{0};
   std::uint32_t truncations = 0;
-  Offset flushed{0};  // the recovery point
+  Offset flushed{0};            // the recovery point
   bool closed_cleanly = false;  // and untouched since, or about to be closed: indexes too are on disk
   std::optional<Offset> first_unstable;
   LeaderEpoch writer_epoch = no_leader_epoch;

@@ -65,8 +65,8 @@ class Segment {
   OffsetIndex offset_index;
   TimeIndex time_index;
   IndexMemory index_memory;
-  bool indexes_open = false;      // their files were measured
-  bool indexes_wrong = false;     // not to be used; to be rebuilt
+  bool indexes_open = false;                  // their files were measured
+  bool indexes_wrong = false;                 // not to be used; to be rebuilt
   std::atomic<bool> indexes_unsynced{false};  // entries went to the files since the last sync of them
   bool has_transaction_index = false;
 

@@ -24,7 +24,8 @@ std::string value_of(const PartitionName& partition, int producer, int number, s
 
 }  // namespace
 
-Clients::Clients(sim::World& world, sim::Host& host, History& history, sim::Chance chance, std::vector<TopicPlan> topics)
+Clients::Clients(sim::World& world, sim::Host& host, History& history, sim::Chance chance,
+                 std::vector<TopicPlan> topics)
     : world_(world),
       environment_(host.environment()),
       home_(*host.environment().reactors.front()),
@@ -75,9 +76,11 @@ Task<void> Clients::make_topics() {
   }
 }
 
-// --- producers ---------------------------------------------------------------------------------------------------------
+// --- producers -------------------------------------------------------------------------------------------------------
 
-void Clients::start_producer(ProducerPlan plan) { tasks_.start(counted(produce(std::move(plan), chance_.fork()))); }
+void Clients::start_producer(ProducerPlan plan) {
+  tasks_.start(counted(produce(std::move(plan), chance_.fork())));
+}
 
 Task<void> Clients::produce(ProducerPlan plan, sim::Chance chance) {
   for (int done = 0; done < plan.records;) {
@@ -97,10 +100,16 @@ Task<void> Clients::produce_life(const ProducerPlan& plan, sim::Chance& chance, 
   int burst = 0;
   for (int number = 1; number <= count; ++number) {
     const PartitionName& partition = all[chance.one_in(4) ? chance.below(all.size()) : favourite];
-    const std::string value = value_of(partition, producer, number, static_cast<std::size_t>(chance.below(plan.value_bytes_max)));
-    const client::RecordView record{.topic = partition.topic, .key = {}, .value = value, .headers = {}, .partition = partition.partition};
-    const std::size_t write = history_.begin({.partition = partition, .value = value, .producer = producer, .number = number,
-                                              .idempotent = plan.idempotent, .promised = plan.promised});
+    const std::string value =
+        value_of(partition, producer, number, static_cast<std::size_t>(chance.below(plan.value_bytes_max)));
+    const client::RecordView record{
+        .topic = partition.topic, .key = {}, .value = value, .headers = {}, .partition = partition.partition};
+    const std::size_t write = history_.begin({.partition = partition,
+                                              .value = value,
+                                              .producer = producer,
+                                              .number = number,
+                                              .idempotent = plan.idempotent,
+                                              .promised = plan.promised});
     const auto delivered = [this, write](const client::Result<client::Produced>& result) {
       result ? history_.acknowledged(write, result->offset) : history_.failed(write);
     };
@@ -121,9 +130,11 @@ Task<void> Clients::produce_life(const ProducerPlan& plan, sim::Chance& chance, 
   [[maybe_unused]] const auto closed = co_await std::move(closing);  // each record was told of its own end
 }
 
-// --- readers -----------------------------------------------------------------------------------------------------------
+// --- readers ---------------------------------------------------------------------------------------------------------
 
-void Clients::start_reader(client::Properties properties) { tasks_.start(read(std::move(properties), chance_.fork())); }
+void Clients::start_reader(client::Properties properties) {
+  tasks_.start(read(std::move(properties), chance_.fork()));
+}
 
 Task<void> Clients::read(client::Properties properties, sim::Chance chance) {
   properties["auto.offset.reset"] = "earliest";
@@ -152,7 +163,8 @@ Task<void> Clients::read_life(client::Client& client, sim::Chance& chance) {
       continue;
     }
     for (const client::Record& record : *batch) {
-      history_.saw(reader, {std::string(record.topic()), record.partition()}, record.offset(), record.value().value_or(""));
+      history_.saw(reader, {std::string(record.topic()), record.partition()}, record.offset(),
+                   record.value().value_or(""));
     }
     auto waiting = pause(100ms, chance);
     co_await std::move(waiting);
@@ -199,12 +211,15 @@ Task<std::map<PartitionName, History::FinalLog>> Clients::read_all() {
   co_return logs;
 }
 
-// --- topics ------------------------------------------------------------------------------------------------------------
+// --- topics ----------------------------------------------------------------------------------------------------------
 
-void Clients::start_admin(int rounds) { tasks_.start(counted(administrate(rounds, chance_.fork()))); }
+void Clients::start_admin(int rounds) {
+  tasks_.start(counted(administrate(rounds, chance_.fork())));
+}
 
 Task<void> Clients::administrate(int rounds, sim::Chance chance) {
-  client::Client client(environment_, home_, with_servers({{"default.api.timeout.ms", "5000"}, {"request.timeout.ms", "2000"}}));
+  client::Client client(environment_, home_,
+                        with_servers({{"default.api.timeout.ms", "5000"}, {"request.timeout.ms", "2000"}}));
   client::Admin admin(client);
   const int number = ++admins_;
   for (int round = 0; round < rounds; ++round) {
@@ -244,7 +259,8 @@ Task<void> Clients::check_topics() {
       // By its id: an old request that was long on its way may make a deleted topic's name anew.
       const bool listed = std::ranges::any_of(*topics, [&](const auto& topic) { return topic.id == made.id; });
       if (listed == made.there) continue;
-      history_.fail(fmt::format("R8: topic {} was {} and is {}", name, made.there ? "made" : "deleted", listed ? "there" : "not there"));
+      history_.fail(fmt::format("R8: topic {} was {} and is {}", name, made.there ? "made" : "deleted",
+                                listed ? "there" : "not there"));
     }
     co_return;
   }

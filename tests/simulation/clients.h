@@ -32,7 +32,7 @@ struct ProducerPlan {
   int burst_max = 10;             // records given at once
   runtime::Duration pause_max{};  // between bursts
   std::size_t value_bytes_max = 1000;
-  int records_per_life = 1000;    // then it is closed, and another one goes on
+  int records_per_life = 1000;  // then it is closed, and another one goes on
 };
 
 class Clients {

@@ -33,7 +33,8 @@ class Checker {
       const std::string directory = path.substr(0, slash);
       const auto kind = storage::parse_partition_directory(directory.substr(directory.rfind('/') + 1), directory);
       if (!kind || kind->kind != storage::DirectoryKind::current) continue;
-      if (const auto base = storage::offset_of_file_name(path.substr(slash + 1))) partitions[directory].push_back(*base);
+      if (const auto base = storage::offset_of_file_name(path.substr(slash + 1)))
+        partitions[directory].push_back(*base);
     }
     for (auto& [directory, bases] : partitions) {
       std::ranges::sort(bases);
@@ -70,7 +71,8 @@ class Checker {
           return;
         }
         const records::RecordBatchView batch = entry.batch();
-        if (batch.base_offset() != next) fail("F1: {}: batch {} follows offset {}", path, batch.base_offset(), next - 1);
+        if (batch.base_offset() != next)
+          fail("F1: {}: batch {} follows offset {}", path, batch.base_offset(), next - 1);
         if (batch.partition_leader_epoch() < epoch) fail("F1: {}: epoch goes back at {}", path, batch.base_offset());
         epoch = batch.partition_leader_epoch();
         next = batch.next_offset();
@@ -82,7 +84,8 @@ class Checker {
           check_owner(batch, path);
         }
       }
-      if (step != records::BatchWalker::Step::end) fail("F1: {}: no whole batch at {} of {}", path, walker.position(), content.size());
+      if (step != records::BatchWalker::Step::end)
+        fail("F1: {}: no whole batch at {} of {}", path, walker.position(), content.size());
       check_index(path, base, batches);
       check_time_index(path, base, largest_timestamps);
     }
@@ -128,7 +131,8 @@ class Checker {
     }
   }
 
-  void check_time_index(const std::string& path, Offset base, const std::vector<std::pair<std::int64_t, std::int64_t>>& largest) {
+  void check_time_index(const std::string& path, Offset base,
+                        const std::vector<std::pair<std::int64_t, std::int64_t>>& largest) {
     const std::string name = path + std::string(storage::suffix::time_index);
     if (!paths_.contains(name)) return;
     const ByteVector content = disk_.content(name);
@@ -160,8 +164,10 @@ class Checker {
       const auto end = ends_.find(directory + storage::partition_directory_name(partition));
       if (end == ends_.end()) continue;  // deleted, or in another directory
       const bool recovery = path.ends_with("recovery-point-offset-checkpoint");
-      if (offset > end->second || offset < Offset(0)) fail("F4: {}: {} of {}, whose end is {}", path, offset, end->first, end->second);
-      if (recovery && offset != end->second) fail("F4: {}: {} of {}, which was stopped in order at {}", path, offset, end->first, end->second);
+      if (offset > end->second || offset < Offset(0))
+        fail("F4: {}: {} of {}, whose end is {}", path, offset, end->first, end->second);
+      if (recovery && offset != end->second)
+        fail("F4: {}: {} of {}, which was stopped in order at {}", path, offset, end->first, end->second);
     }
   }
 
@@ -206,8 +212,8 @@ class Checker {
     for (const storage::ProducerEntry& entry : *entries) {
       seen.insert(entry.id);
       const auto found = producers.find(entry.id);
-      if (found == producers.end() || found->second.epoch != entry.epoch || found->second.last_sequence != entry.last_sequence() ||
-          found->second.last_offset != entry.last_offset()) {
+      if (found == producers.end() || found->second.epoch != entry.epoch ||
+          found->second.last_sequence != entry.last_sequence() || found->second.last_offset != entry.last_offset()) {
         fail("F5: {}: producer {} is not what the log says", path, entry.id);
       }
     }
@@ -226,6 +232,8 @@ class Checker {
 
 }  // namespace
 
-void check_files(const runtime::simulation::SimulatedDisk& disk, History& history) { Checker(disk, history).check(); }
+void check_files(const runtime::simulation::SimulatedDisk& disk, History& history) {
+  Checker(disk, history).check();
+}
 
 }  // namespace klamm::simulation

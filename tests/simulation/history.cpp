@@ -7,7 +7,9 @@
 namespace klamm::simulation {
 namespace {
 
-std::string shown(const PartitionName& partition) { return fmt::format("{}-{}", partition.topic, partition.partition); }
+std::string shown(const PartitionName& partition) {
+  return fmt::format("{}-{}", partition.topic, partition.partition);
+}
 
 }  // namespace
 
@@ -16,7 +18,9 @@ void History::fail(std::string what) {
   if (failures_.size() < told_max) failures_.push_back(std::move(what));
 }
 
-bool History::lazy(const PartitionName& partition) const { return std::ranges::find(lazy_, partition.topic) != lazy_.end(); }
+bool History::lazy(const PartitionName& partition) const {
+  return std::ranges::find(lazy_, partition.topic) != lazy_.end();
+}
 
 std::size_t History::begin(Write write) {
   write.begun = ++step_;
@@ -46,7 +50,8 @@ void History::saw(int reader, const PartitionName& partition, std::int64_t offse
   // R5. A reader of a lazy topic finds its position gone after a power cut; the story starts another one then.
   const auto position = positions_.find({reader, partition});
   if (position != positions_.end() && offset != position->second + 1) {
-    fail(fmt::format("R5: reader {} of {} sees offset {} after {}", reader, shown(partition), offset, position->second));
+    fail(
+        fmt::format("R5: reader {} of {} sees offset {} after {}", reader, shown(partition), offset, position->second));
   }
   positions_[{reader, partition}] = offset;
   // R4.
@@ -58,7 +63,8 @@ void History::saw(int reader, const PartitionName& partition, std::int64_t offse
   const auto [before, first] = seen_[partition].try_emplace(offset, Seen{std::string(value), cuts_});
   if (first) return;
   if (before->second.value != value && !(lazy(partition) && before->second.cuts != cuts_)) {
-    fail(fmt::format("R3: {} at {} was '{}' and is '{}'", shown(partition), offset, before->second.value.substr(0, 40), value.substr(0, 40)));
+    fail(fmt::format("R3: {} at {} was '{}' and is '{}'", shown(partition), offset, before->second.value.substr(0, 40),
+                     value.substr(0, 40)));
   }
   before->second = {std::string(value), cuts_};
 }
@@ -79,11 +85,12 @@ void History::check_acknowledged(const std::map<PartitionName, FinalLog>& logs) 
     if (lazy(write.partition) && write.cuts_before < cuts_) continue;
     const auto found = log->second.records.find(*write.offset);
     if (found == log->second.records.end()) {
-      fail(fmt::format("R1: '{}' was acknowledged at {} {}, which is not in the log ({} to {})", write.value.substr(0, 40),
-                       shown(write.partition), *write.offset, log->second.start, log->second.end));
+      fail(fmt::format("R1: '{}' was acknowledged at {} {}, which is not in the log ({} to {})",
+                       write.value.substr(0, 40), shown(write.partition), *write.offset, log->second.start,
+                       log->second.end));
     } else if (found->second != write.value) {
-      fail(fmt::format("R1: '{}' was acknowledged at {} {}, where '{}' stands", write.value.substr(0, 40), shown(write.partition),
-                       *write.offset, found->second.substr(0, 40)));
+      fail(fmt::format("R1: '{}' was acknowledged at {} {}, where '{}' stands", write.value.substr(0, 40),
+                       shown(write.partition), *write.offset, found->second.substr(0, 40)));
     }
   }
 }
@@ -92,7 +99,8 @@ void History::check_lost_ends(const std::map<PartitionName, FinalLog>& logs) {
   // By partition and life: offset -> there.
   std::map<std::pair<PartitionName, unsigned>, std::map<std::int64_t, const Write*>> lives;
   for (const Write& write : writes_) {
-    if (!write.offset || !lazy(write.partition) || write.cuts_before != write.cuts_after || write.cuts_before == cuts_) continue;
+    if (!write.offset || !lazy(write.partition) || write.cuts_before != write.cuts_after || write.cuts_before == cuts_)
+      continue;
     lives[{write.partition, write.cuts_before}][*write.offset] = &write;
   }
   for (const auto& [key, writes] : lives) {
@@ -105,8 +113,8 @@ void History::check_lost_ends(const std::map<PartitionName, FinalLog>& logs) {
       const bool there = found != log->second.records.end() && found->second == write->value;
       if (!there && lost == nullptr) lost = write;
       if (there && lost != nullptr) {
-        fail(fmt::format("R2: {} lost '{}' at {} but kept '{}' at {} of the same life", shown(key.first), lost->value.substr(0, 40),
-                         *lost->offset, write->value.substr(0, 40), offset));
+        fail(fmt::format("R2: {} lost '{}' at {} but kept '{}' at {} of the same life", shown(key.first),
+                         lost->value.substr(0, 40), *lost->offset, write->value.substr(0, 40), offset));
         break;
       }
     }
@@ -126,7 +134,8 @@ void History::check_once_and_in_order(const std::map<PartitionName, FinalLog>& l
       const Write& write = writes_[found->second];
       if (!write.idempotent) continue;
       if (const auto [place, first] = places.try_emplace(value, offset); !first) {
-        fail(fmt::format("R6: '{}' is twice in {}: at {} and at {}", value.substr(0, 40), shown(partition), place->second, offset));
+        fail(fmt::format("R6: '{}' is twice in {}: at {} and at {}", value.substr(0, 40), shown(partition),
+                         place->second, offset));
       }
       const auto [before, first] = last.try_emplace(write.producer, write.number, offset);
       if (!first && before->second.first > write.number) {
@@ -163,8 +172,9 @@ void History::check_real_time() {
       }
       const Write* floor = floor_at[step.write->begun];
       if (floor != nullptr && *step.write->offset <= *floor->offset) {
-        fail(fmt::format("R7: in {} '{}' was sent after '{}' was acknowledged at {}, and stands at {}", shown(key.first),
-                         step.write->value.substr(0, 40), floor->value.substr(0, 40), *floor->offset, *step.write->offset));
+        fail(fmt::format("R7: in {} '{}' was sent after '{}' was acknowledged at {}, and stands at {}",
+                         shown(key.first), step.write->value.substr(0, 40), floor->value.substr(0, 40), *floor->offset,
+                         *step.write->offset));
       }
       if (highest == nullptr || *step.write->offset > *highest->offset) highest = step.write;
     }
@@ -183,8 +193,9 @@ void History::check_seen(const std::map<PartitionName, FinalLog>& logs) {
       if (offset < log.start || (lazy(partition) && seen.cuts < cuts_)) continue;
       const auto found = log.records.find(offset);
       if (found != log.records.end() && found->second == seen.value) continue;
-      fail(fmt::format("R3: a reader saw '{}' at {} {}, the log has {}", seen.value.substr(0, 40), shown(partition), offset,
-                       found == log.records.end() ? std::string("nothing there") : "'" + found->second.substr(0, 40) + "'"));
+      fail(fmt::format(
+          "R3: a reader saw '{}' at {} {}, the log has {}", seen.value.substr(0, 40), shown(partition), offset,
+          found == log.records.end() ? std::string("nothing there") : "'" + found->second.substr(0, 40) + "'"));
     }
   }
 }

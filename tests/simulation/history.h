@@ -24,15 +24,15 @@ using client::PartitionName;
 
 struct Write {
   PartitionName partition;
-  std::string value;              // unique
-  int producer = 0;               // each life of a producer object has its own
-  int number = 0;                 // in the order of sending
+  std::string value;  // unique
+  int producer = 0;   // each life of a producer object has its own
+  int number = 0;     // in the order of sending
   bool idempotent = true;
-  bool promised = true;           // acks=all or 1: an acknowledgement means that it was appended
-  unsigned cuts_before = 0;       // power cuts of the broker before it was sent
-  unsigned cuts_after = 0;        // ... before it was answered
-  std::uint64_t begun = 0;        // of the history's own clock of steps
-  std::uint64_t ended = 0;        // 0: never
+  bool promised = true;                // acks=all or 1: an acknowledgement means that it was appended
+  unsigned cuts_before = 0;            // power cuts of the broker before it was sent
+  unsigned cuts_after = 0;             // ... before it was answered
+  std::uint64_t begun = 0;             // of the history's own clock of steps
+  std::uint64_t ended = 0;             // 0: never
   std::optional<std::int64_t> offset;  // acknowledged
 };
 

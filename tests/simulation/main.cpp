@@ -65,9 +65,11 @@ std::optional<Command> parse(int count, char** arguments) {
 }
 
 std::string line_of(std::uint64_t seed, const StoryOutcome& outcome) {
-  return fmt::format("seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} power cuts, {:.1f} s\n", seed,
-                     outcome.failures.empty() ? "ok" : "FAILED", outcome.trace_hash, outcome.trace_lines, outcome.operations,
-                     outcome.acknowledged, outcome.reads, outcome.starts, outcome.power_cuts, outcome.virtual_seconds);
+  return fmt::format(
+      "seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} power cuts, {:.1f} "
+      "s\n",
+      seed, outcome.failures.empty() ? "ok" : "FAILED", outcome.trace_hash, outcome.trace_lines, outcome.operations,
+      outcome.acknowledged, outcome.reads, outcome.starts, outcome.power_cuts, outcome.virtual_seconds);
 }
 
 std::string report_of(std::uint64_t seed, const StoryOutcome& outcome) {
@@ -85,7 +87,8 @@ int run_one(const Command& command, const char* program) {
   if (!command.trace) {
     const StoryOutcome again = run_story(options);
     if (again.trace_hash != outcome.trace_hash) {
-      fmt::print("  played again it has trace {:016x}\nreplay with: {} --seed {} --trace\n", again.trace_hash, program, command.from);
+      fmt::print("  played again it has trace {:016x}\nreplay with: {} --seed {} --trace\n", again.trace_hash, program,
+                 command.from);
       return 1;
     }
   }
@@ -124,7 +127,8 @@ Worker start_worker(std::uint64_t seed) {
 std::string read_all(int pipe) {
   std::string text;
   char buffer[4096];
-  for (ssize_t got = 0; (got = ::read(pipe, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+  for (ssize_t got = 0; (got = ::read(pipe, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
   ::close(pipe);
   return text;
 }

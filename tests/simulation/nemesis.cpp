@@ -16,7 +16,8 @@ void Nemesis::begin() {
   left_ = static_cast<unsigned>(chance_.between(4, 10));
   // The first second of a broker's life is as good a time as any.
   if (chance_.one_in(2)) {
-    broker_.host().crash_at_disk_call(chance_.between(1, 150), chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
+    broker_.host().crash_at_disk_call(chance_.between(1, 150),
+                                      chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
   }
   sim::NetworkTemper& temper = world_.wire().temper;
   if (chance_.one_in(3)) temper.reset_one_in = chance_.between(100, 2000);
@@ -35,13 +36,25 @@ void Nemesis::strike() {
   switch (crashes_ < 2 ? chance_.below(5) : chance_.below(10)) {
     case 0:
     case 1:
-    case 2: crash(); break;
+    case 2:
+      crash();
+      break;
     case 3:
-    case 4: crash_in_a_call(); break;
-    case 5: cut(); break;
-    case 6: pause(); break;
-    case 7: broker_.stop(true); break;
-    case 8: fail_disk(); break;
+    case 4:
+      crash_in_a_call();
+      break;
+    case 5:
+      cut();
+      break;
+    case 6:
+      pause();
+      break;
+    case 7:
+      broker_.stop(true);
+      break;
+    case 8:
+      fail_disk();
+      break;
     default:
       broker_.host().jump_wall(std::chrono::minutes(chance_.one_in(2) ? -30 : 30));
       world_.wire().reset(broker_.host(), *clients_[chance_.below(clients_.size())]);
@@ -68,18 +81,25 @@ void Nemesis::crash() {
 void Nemesis::crash_in_a_call() {
   if (!broker_.host().alive()) return;
   ++crashes_;
-  broker_.host().crash_at_disk_call(chance_.between(1, 100), chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
+  broker_.host().crash_at_disk_call(chance_.between(1, 100),
+                                    chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
 }
 
 void Nemesis::cut() {
   sim::Host& client = *clients_[chance_.below(clients_.size())];
   sim::Host& broker = broker_.host();
   switch (chance_.below(3)) {
-    case 0: world_.wire().cut(broker, client); break;
-    case 1: world_.wire().cut_one_way(broker, client); break;
-    default: world_.wire().cut_one_way(client, broker);
+    case 0:
+      world_.wire().cut(broker, client);
+      break;
+    case 1:
+      world_.wire().cut_one_way(broker, client);
+      break;
+    default:
+      world_.wire().cut_one_way(client, broker);
   }
-  world_.after(chance_.between(runtime::Duration(100ms), runtime::Duration(20s)), [this, &broker, &client] { world_.wire().heal(broker, client); });
+  world_.after(chance_.between(runtime::Duration(100ms), runtime::Duration(20s)),
+               [this, &broker, &client] { world_.wire().heal(broker, client); });
 }
 
 void Nemesis::pause() {

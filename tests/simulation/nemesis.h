@@ -1,4 +1,5 @@
-// What goes wrong in a story: crashes of every kind and at every moment, cuts, pauses, clocks that jump, disks that fail.
+// What goes wrong in a story: crashes of every kind and at every moment, cuts, pauses, clocks that jump, disks that
+// fail.
 #pragma once
 
 #include <vector>

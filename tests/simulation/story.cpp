@@ -34,7 +34,9 @@ sim::Options world_options(std::uint64_t seed) {
 class Story {
  public:
   explicit Story(const StoryOptions& options)
-      : world_(world_options(options.seed)), chance_(world_.story_chance().fork()), broker_host_(world_.add_host("broker-1")) {
+      : world_(world_options(options.seed)),
+        chance_(world_.story_chance().fork()),
+        broker_host_(world_.add_host("broker-1")) {
     if (options.trace) world_.trace().hand_to(options.trace);
     plan_topics();
   }
@@ -62,7 +64,10 @@ class Story {
   void plan_topics() {
     std::vector<std::string> lazy;
     const auto add = [&](std::string name, bool is_lazy) {
-      TopicPlan plan{.name = std::move(name), .partitions = static_cast<std::int32_t>(chance_.between(1, 3)), .lazy = is_lazy, .configs = {}};
+      TopicPlan plan{.name = std::move(name),
+                     .partitions = static_cast<std::int32_t>(chance_.between(1, 3)),
+                     .lazy = is_lazy,
+                     .configs = {}};
       if (!is_lazy) plan.configs["flush.messages"] = "1";
       if (is_lazy && chance_.one_in(3)) plan.configs["flush.ms"] = std::to_string(chance_.between(10, 2000));
       if (chance_.one_in(2)) plan.configs["segment.ms"] = std::to_string(chance_.between(100, 5000));
@@ -78,12 +83,13 @@ class Story {
   config::Properties broker_properties() {
     std::string directories = "/data/0";
     for (std::uint64_t i = chance_.below(3); i > 0; --i) directories += fmt::format(",/data/{}", i);
-    config::Properties properties{{"node.id", "1"},
-                                  {"listeners", "PLAINTEXT://:9092"},
-                                  {"log.dirs", directories},
-                                  {"auto.create.topics.enable", "false"},
-                                  {"log.flush.offset.checkpoint.interval.ms", std::to_string(chance_.between(100, 60000))},
-                                  {"log.initial.task.delay.ms", std::to_string(chance_.between(0, 5000))}};
+    config::Properties properties{
+        {"node.id", "1"},
+        {"listeners", "PLAINTEXT://:9092"},
+        {"log.dirs", directories},
+        {"auto.create.topics.enable", "false"},
+        {"log.flush.offset.checkpoint.interval.ms", std::to_string(chance_.between(100, 60000))},
+        {"log.initial.task.delay.ms", std::to_string(chance_.between(0, 5000))}};
     return properties;
   }
 
@@ -152,7 +158,8 @@ class Story {
     world_.trace().add(world_.now(), "story", "check {}", when);
     const auto logs = world_.run(*client_hosts_[1], clients_[1]->read_all(), patience);
     history_->check(logs);
-    for (std::size_t i = 0; i < clients_.size(); ++i) world_.run(*client_hosts_[i], clients_[i]->check_topics(), patience);
+    for (std::size_t i = 0; i < clients_.size(); ++i)
+      world_.run(*client_hosts_[i], clients_[i]->check_topics(), patience);
   }
 
   sim::World world_;

@@ -99,9 +99,9 @@ class OsDisk::SyncRing {
 };
 
 OsDisk::OsDisk(Options options)
-    : cache_(std::make_shared<DescriptorCache>(
-          DescriptorCache::Options{.limit = options.descriptors_max != 0 ? options.descriptors_max : default_descriptors(),
-                                   .cachestat = options.cachestat})),
+    : cache_(std::make_shared<DescriptorCache>(DescriptorCache::Options{
+          .limit = options.descriptors_max != 0 ? options.descriptors_max : default_descriptors(),
+          .cachestat = options.cachestat})),
       use_rings_(options.io_uring) {}
 
 OsDisk::~OsDisk() = default;
@@ -122,15 +122,17 @@ FileRef OsDisk::open(const std::string& path, OpenMode mode) {
   return FileRef(kept, &kept->file);
 }
 
-bool OsDisk::exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool OsDisk::exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
 
 bool OsDisk::is_directory(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 std::uint64_t OsDisk::file_size(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) throw DiskError(errno, "stat", path);
   return static_cast<std::uint64_t>(status.st_size);
 }
@@ -144,7 +146,8 @@ std::vector<DirectoryEntry> OsDisk::list(const std::string& directory) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     bool is_directory = entry->d_type == DT_DIR;
-    if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) is_directory = this->is_directory(directory + "/" + std::string(name));
+    if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK)
+      is_directory = this->is_directory(directory + "/" + std::string(name));
     entries.push_back({std::string(name), is_directory});
     errno = 0;
   }
@@ -176,7 +179,7 @@ void OsDisk::remove_file(const std::string& path) {
 }
 
 void OsDisk::remove_tree(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return;
     throw DiskError(errno, "remove", path);
@@ -239,7 +242,7 @@ ByteVector OsDisk::read_file(const std::string& path, std::uint64_t bytes_max) {
 std::unique_ptr<FileLock> OsDisk::try_lock(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) throw DiskError(errno, "open", path);
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   if (::fcntl(descriptor, F_OFD_SETLK, &lock) == 0) return std::make_unique<OsFileLock>(descriptor);
@@ -250,13 +253,13 @@ std::unique_ptr<FileLock> OsDisk::try_lock(const std::string& path) {
 }
 
 std::uint64_t OsDisk::free_bytes(const std::string& path) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) throw DiskError(errno, "statvfs", path);
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }
 
 std::uint64_t OsDisk::total_bytes(const std::string& path) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) throw DiskError(errno, "statvfs", path);
   return static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
 }

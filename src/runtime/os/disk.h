@@ -13,14 +13,16 @@ namespace klamm::runtime::os {
 
 class OsFile;
 
-// The descriptors that are open, at most so many; beyond that those that were not used lately are closed (second chance).
+// The descriptors that are open, at most so many; beyond that those that were not used lately are closed (second
+// chance).
 class DescriptorCache {
  public:
   struct Options {
     std::size_t limit = 512;
     bool cachestat = true;  // false: residency is asked by probes, as where the kernel does not have it
   };
-  explicit DescriptorCache(Options options) : limit_(std::max<std::size_t>(options.limit, 16)), cachestat_(options.cachestat) {}
+  explicit DescriptorCache(Options options)
+      : limit_(std::max<std::size_t>(options.limit, 16)), cachestat_(options.cachestat) {}
 
   // Opens the file's descriptor if it is not, making room first. Files are opened in parallel. Throws DiskError.
   void open(OsFile& file);
@@ -85,20 +87,20 @@ class OsFile final : public File {
 
   DescriptorCache& cache_;
   std::string path_;
-  int flags_;                        // for opening again: without O_CREAT and O_EXCL
+  int flags_;  // for opening again: without O_CREAT and O_EXCL
   std::atomic<int> descriptor_{-1};
   std::atomic<std::uint32_t> state_{0};
-  std::atomic<bool> used_{false};    // since the cache's hand passed
-  bool opening_ = false;             // by some thread; the cache's
-  std::size_t slot_ = 0;             // in the cache
+  std::atomic<bool> used_{false};  // since the cache's hand passed
+  bool opening_ = false;           // by some thread; the cache's
+  std::size_t slot_ = 0;           // in the cache
 };
 
 class OsDisk final : public Disk {
  public:
   struct Options {
-    std::size_t descriptors_max = 0;   // 0: a share of RLIMIT_NOFILE
-    bool io_uring = true;              // for groups of syncs, where the kernel lets us
-    bool cachestat = true;             // where the kernel has it
+    std::size_t descriptors_max = 0;  // 0: a share of RLIMIT_NOFILE
+    bool io_uring = true;             // for groups of syncs, where the kernel lets us
+    bool cachestat = true;            // where the kernel has it
   };
   OsDisk() : OsDisk(Options{}) {}
   explicit OsDisk(Options options);
@@ -131,7 +133,8 @@ class OsDisk final : public Disk {
 
   std::shared_ptr<DescriptorCache> cache_;
   std::mutex rings_mutex_;
-  std::vector<std::unique_ptr<SyncRing>> free_rings_;  // one for each thread that syncs at a time; made when first needed
+  std::vector<std::unique_ptr<SyncRing>>
+      free_rings_;  // one for each thread that syncs at a time; made when first needed
   std::atomic<bool> use_rings_;
   std::atomic<std::uint64_t> ring_syncs_{0};
 };

@@ -26,7 +26,7 @@ class OsDiskTest : public testing::Test {
   std::string path(std::string_view name) const { return directory_.string() + "/" + std::string(name); }
   // Where memory is the disk, nothing ever leaves it.
   bool in_memory() const {
-    struct statfs status {};
+    struct statfs status{};
     return ::statfs(directory_.c_str(), &status) == 0 && status.f_type == TMPFS_MAGIC;
   }
 
@@ -155,7 +155,7 @@ TEST_F(OsDiskTest, ALockConflictsWithTheJvmsOne) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     const int descriptor = ::open(its.c_str(), O_RDWR);
-    struct flock classic {};
+    struct flock classic{};
     classic.l_type = F_WRLCK;
     classic.l_whence = SEEK_SET;
     ::_exit(::fcntl(descriptor, F_SETLK, &classic) != 0 && (errno == EAGAIN || errno == EACCES) ? 0 : 1);

@@ -37,15 +37,15 @@ void EpollReactor::wake() {
   [[maybe_unused]] const auto written = ::write(event_, &one, sizeof one);
 }
 
-// The sleeper sets `asleep_`, then looks at the queue; the poster fills the queue, then looks at `asleep_`: one of the two
-// sees the other (both sequentially consistent).
+// The sleeper sets `asleep_`, then looks at the queue; the poster fills the queue, then looks at `asleep_`: one of the
+// two sees the other (both sequentially consistent).
 void EpollReactor::wake_if_asleep() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false)) wake();
 }
 
-// What another reactor posts is seen at once by one that is awake; one that sleeps is woken at the end of the poster's turn,
-// once for all that it was given.
+// What another reactor posts is seen at once by one that is awake; one that sleeps is woken at the end of the poster's
+// turn, once for all that it was given.
 void EpollReactor::post(Work& work) {
   work_.push(work);
   if (current_ == this) return;

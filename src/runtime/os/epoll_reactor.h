@@ -1,6 +1,6 @@
-// The real loop. One turn: events of sockets, due timers, posted work, turn-end hooks (again while the hooks post work), one
-// wake-up for each other reactor that was given something, then sleep. It makes no system call but epoll_wait by itself,
-// and none at all to be woken while it is awake.
+// The real loop. One turn: events of sockets, due timers, posted work, turn-end hooks (again while the hooks post
+// work), one wake-up for each other reactor that was given something, then sleep. It makes no system call but
+// epoll_wait by itself, and none at all to be woken while it is awake.
 #pragma once
 
 #include <atomic>

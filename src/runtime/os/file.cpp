@@ -14,7 +14,7 @@
 
 namespace klamm::runtime::os {
 
-// --- the cache ---------------------------------------------------------------------------------------------------------
+// --- the cache -------------------------------------------------------------------------------------------------------
 
 std::size_t DescriptorCache::open_count() const {
   const std::scoped_lock guard(mutex_);
@@ -78,7 +78,8 @@ void DescriptorCache::close(OsFile& file) {
   const std::scoped_lock guard(mutex_);
   if (file.descriptor_.load(std::memory_order_relaxed) < 0) return;
   std::uint32_t idle = OsFile::open_bit;
-  if (!file.state_.compare_exchange_strong(idle, 0, std::memory_order_acq_rel)) return;  // in use: the cache closes it later
+  if (!file.state_.compare_exchange_strong(idle, 0, std::memory_order_acq_rel))
+    return;  // in use: the cache closes it later
   ::close(file.descriptor_.exchange(-1, std::memory_order_relaxed));
   files_[file.slot_] = files_.back();
   files_[file.slot_]->slot_ = file.slot_;
@@ -90,9 +91,10 @@ void DescriptorCache::rename(OsFile& file, std::string path) {
   file.path_ = std::move(path);
 }
 
-// --- the file ----------------------------------------------------------------------------------------------------------
+// --- the file --------------------------------------------------------------------------------------------------------
 
-OsFile::OsFile(DescriptorCache& cache, std::string path, int flags) : cache_(cache), path_(std::move(path)), flags_(flags) {
+OsFile::OsFile(DescriptorCache& cache, std::string path, int flags)
+    : cache_(cache), path_(std::move(path)), flags_(flags) {
   cache_.open(*this);
   flags_ &= ~(O_CREAT | O_EXCL);
 }
@@ -112,11 +114,13 @@ OsFile::Pin::Pin(OsFile& file) : file_(file) {
   if (!file_.used_.load(std::memory_order_relaxed)) file_.used_.store(true, std::memory_order_relaxed);
 }
 
-OsFile::Pin::~Pin() { file_.state_.fetch_sub(1, std::memory_order_release); }
+OsFile::Pin::~Pin() {
+  file_.state_.fetch_sub(1, std::memory_order_release);
+}
 
 std::uint64_t OsFile::size() {
   const Pin pin(*this);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(pin.descriptor(), &status) != 0) throw DiskError(errno, "fstat", path_);
   return static_cast<std::uint64_t>(status.st_size);
 }
@@ -125,7 +129,8 @@ std::size_t OsFile::read_at(std::uint64_t offset, MutableBytes to) {
   const Pin pin(*this);
   std::size_t done = 0;
   while (done < to.size()) {
-    const ssize_t got = ::pread(pin.descriptor(), to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
+    const ssize_t got =
+        ::pread(pin.descriptor(), to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw DiskError(errno, "read", path_);
     if (got == 0) break;
@@ -146,7 +151,8 @@ void OsFile::write_at(std::uint64_t offset, std::span<const Bytes> parts) {
       const Bytes bytes = i == part ? parts[i].subspan(skip) : parts[i];
       vectors[count++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
     }
-    const ssize_t written = ::pwritev(pin.descriptor(), vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
+    const ssize_t written =
+        ::pwritev(pin.descriptor(), vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw DiskError(errno, "write", path_);
     offset += static_cast<std::uint64_t>(written);
@@ -179,7 +185,8 @@ void OsFile::sync_data() {
 
 void OsFile::start_write_back(std::uint64_t offset, std::uint64_t length) {
   const Pin pin(*this);
-  ::sync_file_range(pin.descriptor(), static_cast<off64_t>(offset), static_cast<off64_t>(length), SYNC_FILE_RANGE_WRITE);
+  ::sync_file_range(pin.descriptor(), static_cast<off64_t>(offset), static_cast<off64_t>(length),
+                    SYNC_FILE_RANGE_WRITE);
 }
 
 namespace {
@@ -211,8 +218,8 @@ std::uint64_t pages_of(std::uint64_t offset, std::uint64_t length) {
   return (offset + length - 1) / page_bytes - offset / page_bytes + 1;
 }
 
-// Kernels before 6.5 and some containers do not have cachestat. Then the range is read as far as it is there, into one page
-// over and over: that costs a copy into the processor's cache.
+// Kernels before 6.5 and some containers do not have cachestat. Then the range is read as far as it is there, into one
+// page over and over: that costs a copy into the processor's cache.
 bool resident_by_reading(int descriptor, std::uint64_t offset, std::uint64_t length) {
   constexpr std::size_t pages_at_once = 256;
   std::byte page[page_bytes];
@@ -225,7 +232,8 @@ bool resident_by_reading(int descriptor, std::uint64_t offset, std::uint64_t len
       vectors[count] = {page, static_cast<std::size_t>(bytes)};
       wanted += bytes;
     }
-    const ssize_t got = ::preadv2(descriptor, vectors.data(), static_cast<int>(count), static_cast<off_t>(at), RWF_NOWAIT);
+    const ssize_t got =
+        ::preadv2(descriptor, vectors.data(), static_cast<int>(count), static_cast<off_t>(at), RWF_NOWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EOPNOTSUPP) return true;  // cannot be known here
     if (got == 0) return true;                        // the end of the file
@@ -245,7 +253,7 @@ bool OsFile::resident(std::uint64_t offset, std::uint64_t length) {
     if (cached && *cached >= pages_of(offset, length)) return true;
     if (cached) {
       // What lies beyond the end has no pages.
-      struct stat status {};
+      struct stat status{};
       if (::fstat(pin.descriptor(), &status) != 0) return false;
       const auto size = static_cast<std::uint64_t>(status.st_size);
       if (offset >= size) return true;
@@ -266,7 +274,8 @@ void OsFile::load(std::uint64_t offset, std::uint64_t length) {
     loaded += got;
     if (got < now) break;
   }
-  // Overlay file systems keep the pages in a file below, and cachestat looks at the one above: nothing would ever be there.
+  // Overlay file systems keep the pages in a file below, and cachestat looks at the one above: nothing would ever be
+  // there.
   if (loaded == 0 || !cache_.cachestat()) return;
   const Pin pin(*this);
   if (cached_pages(pin.descriptor(), offset, loaded) == std::uint64_t{0}) cache_.distrust_cachestat();
@@ -277,8 +286,12 @@ void OsFile::forget(std::uint64_t offset, std::uint64_t length) {
   ::posix_fadvise(pin.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
 }
 
-void OsFile::renamed(std::string path) { cache_.rename(*this, std::move(path)); }
+void OsFile::renamed(std::string path) {
+  cache_.rename(*this, std::move(path));
+}
 
-void OsFile::close() { cache_.close(*this); }
+void OsFile::close() {
+  cache_.close(*this);
+}
 
 }  // namespace klamm::runtime::os

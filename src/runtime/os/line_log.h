@@ -1,6 +1,6 @@
-// A LogSink that writes Kafka's log4j pattern, "[%d] %p %m (%c)%n": "[2026-01-31 03:33:01,123] INFO text (kafka.server.Server)".
-// Lines go to stdout (or stderr) and, when a directory is given, to a file that is renamed to NAME.yyyy-MM-dd-HH when the
-// hour changes, as Kafka's rolling appender does.
+// A LogSink that writes Kafka's log4j pattern, "[%d] %p %m (%c)%n": "[2026-01-31 03:33:01,123] INFO text
+// (kafka.server.Server)". Lines go to stdout (or stderr) and, when a directory is given, to a file that is renamed to
+// NAME.yyyy-MM-dd-HH when the hour changes, as Kafka's rolling appender does.
 #pragma once
 
 #include <atomic>
@@ -16,8 +16,8 @@ namespace klamm::runtime::os {
 class LineLog final : public LogSink {
  public:
   struct Options {
-    int descriptor = 1;              // where lines go beside the file; -1: nowhere
-    std::string directory = {};      // "" : no file
+    int descriptor = 1;          // where lines go beside the file; -1: nowhere
+    std::string directory = {};  // "" : no file
     std::string file_name = "server.log";
     LogLevel level = LogLevel::info;
   };

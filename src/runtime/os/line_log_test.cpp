@@ -27,10 +27,12 @@ class LineLogTest : public testing::Test {
 
 TEST_F(LineLogTest, WritesKafkasPattern) {
   LineLog log({.descriptor = -1, .directory = directory_.string()});
-  Logger(log, "kafka.server.BrokerServer", "[BrokerServer id=1] ").info("Transition from {} to {}", "STARTING", "STARTED");
+  Logger(log, "kafka.server.BrokerServer", "[BrokerServer id=1] ")
+      .info("Transition from {} to {}", "STARTING", "STARTED");
   const std::regex pattern(
       R"(\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] INFO \[BrokerServer id=1\] Transition from STARTING to STARTED \(kafka\.server\.BrokerServer\)\n)");
-  EXPECT_TRUE(std::regex_match(content_of(directory_ / "server.log"), pattern)) << content_of(directory_ / "server.log");
+  EXPECT_TRUE(std::regex_match(content_of(directory_ / "server.log"), pattern))
+      << content_of(directory_ / "server.log");
 }
 
 TEST_F(LineLogTest, ALevelHoldsForALoggerAndAllBelowIt) {

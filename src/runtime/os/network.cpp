@@ -51,8 +51,8 @@ struct Shared {
 };
 using SharedRef = std::shared_ptr<Shared>;
 
-// The listening descriptor in the epoll of one reactor. The kernel wakes whoever went to sleep last, so that one reactor
-// would get most connections; one that has more of them than another hands the new one over.
+// The listening descriptor in the epoll of one reactor. The kernel wakes whoever went to sleep last, so that one
+// reactor would get most connections; one that has more of them than another hands the new one over.
 class Acceptor final : public Poller::Target, private Timer {
  public:
   Acceptor(EpollReactor& reactor, SharedRef shared, AcceptEvents& events)
@@ -273,7 +273,8 @@ std::unique_ptr<Listener> OsNetwork::listen(const SocketAddress& address, const 
   if (options.receive_buffer_bytes > 0) {
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes, sizeof options.receive_buffer_bytes);
   }
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&raw), size) != 0) fail_with(errno, "bind " + address.to_string());
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&raw), size) != 0)
+    fail_with(errno, "bind " + address.to_string());
   if (::listen(descriptor, std::max(options.backlog, 1)) != 0) fail_with(errno, "listen " + address.to_string());
   return std::make_unique<OsListener>(owned.take(), options);
 }

@@ -217,7 +217,8 @@ TEST_F(OsNetworkTest, EveryAddressMeansBothFamilies) {
       }
     }
     EXPECT_EQ(keeper.sockets.size(), hosts.size());
-    for (const SocketRef& socket : keeper.sockets) EXPECT_FALSE(socket->peer().host.starts_with("::ffff")) << "IPv4 is shown as IPv4";
+    for (const SocketRef& socket : keeper.sockets)
+      EXPECT_FALSE(socket->peer().host.starts_with("::ffff")) << "IPv4 is shown as IPv4";
     listener->leave(reactor(0));
   };
   system_.run_until_done(story());
@@ -236,7 +237,8 @@ TEST_F(OsNetworkTest, AnAddressInUseSaysSo) {
 
 TEST_F(OsNetworkTest, NamesAreResolved) {
   const auto addresses = env().network.resolve("localhost");
-  EXPECT_TRUE(std::ranges::find(addresses, "127.0.0.1") != addresses.end() || std::ranges::find(addresses, "::1") != addresses.end());
+  EXPECT_TRUE(std::ranges::find(addresses, "127.0.0.1") != addresses.end() ||
+              std::ranges::find(addresses, "::1") != addresses.end());
   EXPECT_EQ(env().network.resolve("127.0.0.1"), std::vector<std::string>{"127.0.0.1"});
   EXPECT_THROW(env().network.resolve("no.such.host.invalid"), std::system_error);
   EXPECT_FALSE(env().network.canonical_host_name().empty());

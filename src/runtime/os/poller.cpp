@@ -13,7 +13,9 @@ Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
 }
 
-Poller::~Poller() { ::close(epoll_); }
+Poller::~Poller() {
+  ::close(epoll_);
+}
 
 std::uint32_t Poller::add(int descriptor, Target& target) {
   std::uint32_t handle;

@@ -74,7 +74,8 @@ void tune(int descriptor, const SocketOptions& options, const SocketAddress& loc
   if (!near || options.send_buffer_bytes > 0) return;
   char name[16] = {};
   socklen_t size = sizeof name;
-  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, &size) != 0 || std::string_view(name) != "bbr") return;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, &size) != 0 || std::string_view(name) != "bbr")
+    return;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
 }
 
@@ -147,6 +148,8 @@ IoResult OsSocket::send_file(File& file, std::uint64_t offset, std::size_t lengt
   return result_of(sent);
 }
 
-void OsSocket::shut_down_write() { ::shutdown(descriptor_, SHUT_WR); }
+void OsSocket::shut_down_write() {
+  ::shutdown(descriptor_, SHUT_WR);
+}
 
 }  // namespace klamm::runtime::os

@@ -52,8 +52,8 @@ SocketAddress to_address(const sockaddr_storage& raw);
 // Throws std::system_error when the host is no numeric address.
 socklen_t from_address(const SocketAddress& address, sockaddr_storage& raw);
 
-// TCP_NODELAY and buffers. BBR is four times slower than cubic between processes of one machine (measured), so with a buffer
-// that the kernel sizes it is not used there. `local` may be empty when it is not known yet.
+// TCP_NODELAY and buffers. BBR is four times slower than cubic between processes of one machine (measured), so with a
+// buffer that the kernel sizes it is not used there. `local` may be empty when it is not known yet.
 void tune(int descriptor, const SocketOptions& options, const SocketAddress& local, const SocketAddress& peer);
 
 }  // namespace klamm::runtime::os

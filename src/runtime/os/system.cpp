@@ -18,7 +18,9 @@ System::System(Options options, LogSink& log)
 }
 
 // What is being done on I/O threads ends first: it posts to the reactors.
-System::~System() { io_.reset(); }
+System::~System() {
+  io_.reset();
+}
 
 namespace {
 

@@ -1,4 +1,5 @@
-// The machine as an Environment: reactors on threads, I/O threads, disk, network. cli/ makes one; a test may make several.
+// The machine as an Environment: reactors on threads, I/O threads, disk, network. cli/ makes one; a test may make
+// several.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,7 @@ namespace klamm::runtime::os {
 class System {
  public:
   struct Options {
-    unsigned reactors = 0;      // 0: one per core
+    unsigned reactors = 0;  // 0: one per core
     unsigned io_threads = 2;
     bool io_uring = true;
     std::size_t descriptors_max = 0;

@@ -211,7 +211,8 @@ TEST_F(SystemTest, MoreFilesThanDescriptorsAreFine) {
   std::vector<FileRef> files;
   for (int i = 0; i < 100; ++i) files.push_back(disk.open(path(fmt::format("f{}", i)), OpenMode::create));
   for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 100; ++i) files[static_cast<std::size_t>(i)]->write_at(static_cast<std::uint64_t>(round), as_bytes(std::to_string(i % 10)));
+    for (int i = 0; i < 100; ++i)
+      files[static_cast<std::size_t>(i)]->write_at(static_cast<std::uint64_t>(round), as_bytes(std::to_string(i % 10)));
   }
   EXPECT_LE(disk.open_descriptors(), 16u);
   for (int i = 0; i < 100; ++i) {

@@ -33,7 +33,8 @@ class RealMachine {
  private:
   NullLogSink log_;
   os::System system_{{.reactors = 2}, log_};
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / fmt::format("klamm-boundary-{}", ::getpid());
+  std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / fmt::format("klamm-boundary-{}", ::getpid());
 };
 
 class SimulatedMachine {
@@ -213,7 +214,8 @@ TYPED_TEST(BoundaryTest, AWatermarkIsReachedTimedOutOrClosed) {
     co_await std::move(all);
   };
   this->run(story());
-  EXPECT_EQ(results, (std::map<int, WaitResult>{{1, WaitResult::reached}, {2, WaitResult::timed_out}, {3, WaitResult::closed}}));
+  EXPECT_EQ(results,
+            (std::map<int, WaitResult>{{1, WaitResult::reached}, {2, WaitResult::timed_out}, {3, WaitResult::closed}}));
 }
 
 TYPED_TEST(BoundaryTest, AStoppedGroupEndsItsTasksAndKeepsTheFirstFailure) {
@@ -338,7 +340,8 @@ TYPED_TEST(BoundaryTest, AMegabyteGoesThereAndBackAndEnds) {
       auto waiting = told.notice.wait(this->home().now() + 60s);
       co_await std::move(waiting);
       if (written < sent.size()) {
-        const Bytes parts[] = {Bytes(sent).subspan(written, (sent.size() - written) / 2), Bytes(sent).subspan(written + (sent.size() - written) / 2)};
+        const Bytes parts[] = {Bytes(sent).subspan(written, (sent.size() - written) / 2),
+                               Bytes(sent).subspan(written + (sent.size() - written) / 2)};
         const IoResult result = client->write(parts, false);
         if (result.status == IoStatus::done) written += result.bytes;
         if (written == sent.size()) client->shut_down_write();

@@ -129,7 +129,8 @@ TEST(CrashTest, ADeadProcessChangesNothing) {
   Environment& env = host.environment();
   Reactor& home = *env.reactors[0];
   struct Busy {
-    explicit Busy(Environment& its) : env(its), watermark(its.scheduling, Offset(0)), sync(*its.reactors[0], its.disk), tasks(*its.reactors[0]) {}
+    explicit Busy(Environment& its)
+        : env(its), watermark(its.scheduling, Offset(0)), sync(*its.reactors[0], its.disk), tasks(*its.reactors[0]) {}
     ~Busy() {
       // A destructor that tries to leave something behind.
       env.disk.make_directories("/late");
@@ -221,7 +222,8 @@ TEST(CrashTest, AReplacedFileIsOldOrNewAtEveryCrash) {
       if (machine.host.alive()) machine.host.crash(Crash::power);
       machine.host.restart();
       const std::string left = machine.text("/c");
-      EXPECT_TRUE(left == "new content!" || (!done && left == "old content")) << left << " seed " << seed << " call " << call;
+      EXPECT_TRUE(left == "new content!" || (!done && left == "old content"))
+          << left << " seed " << seed << " call " << call;
     }
   }
 }

@@ -36,16 +36,18 @@ bool changes(DiskCall call) {
     case DiskCall::open:
     case DiskCall::read:
     case DiskCall::list:
-    case DiskCall::lock: return false;
-    default: return true;
+    case DiskCall::lock:
+      return false;
+    default:
+      return true;
   }
 }
 
 }  // namespace
 
 std::string_view disk_call_name(DiskCall call) {
-  constexpr std::string_view names[] = {"open",   "read",   "write",          "truncate",       "sync", "rename",
-                                        "remove", "mkdir",  "sync_directory", "list", "lock", "any"};
+  constexpr std::string_view names[] = {"open",   "read",  "write",          "truncate", "sync", "rename",
+                                        "remove", "mkdir", "sync_directory", "list",     "lock", "any"};
   return names[static_cast<std::size_t>(call)];
 }
 
@@ -65,8 +67,8 @@ int SimulatedDisk::fault_of(DiskCall call, const std::string& path) {
     if (!chance_.one_in(fault.one_in)) continue;
     --fault.times;
     world_.cost_ += fault.slow;
-    world_.trace().add(world_.now(), host_.name(), "fault {} {} error {} slow {} us", disk_call_name(call), path, fault.error,
-                       fault.slow.count() / 1000);
+    world_.trace().add(world_.now(), host_.name(), "fault {} {} error {} slow {} us", disk_call_name(call), path,
+                       fault.error, fault.slow.count() / 1000);
     if (fault.error != 0) return fault.error;
   }
   return 0;
@@ -186,14 +188,16 @@ void SimulatedDisk::zero(const std::string& path, std::uint64_t offset, std::uin
   const InodeRef inode = find(path);
   ENSURE(inode != nullptr && offset + length <= inode->seen.size());
   for (ByteVector* bytes : {&inode->seen, &inode->kept}) {
-    for (std::uint64_t i = offset; i < offset + length && i < bytes->size(); ++i) (*bytes)[static_cast<std::size_t>(i)] = std::byte{0};
+    for (std::uint64_t i = offset; i < offset + length && i < bytes->size(); ++i)
+      (*bytes)[static_cast<std::size_t>(i)] = std::byte{0};
   }
   world_.trace().add(world_.now(), host_.name(), "damage {} zeros {}+{}", path, offset, length);
 }
 
 void SimulatedDisk::crash(Crash kind) {
   crash_countdown_ = 0;
-  // In the order of paths, so that the seed decides and not the order of memory. A directory first: what it loses is gone.
+  // In the order of paths, so that the seed decides and not the order of memory. A directory first: what it loses is
+  // gone.
   const std::function<void(const InodeRef&)> cut = [&](const InodeRef& inode) {
     if (kind == Crash::power) {
       inode->power_cut(chance_);
@@ -205,13 +209,17 @@ void SimulatedDisk::crash(Crash kind) {
   cut(root_);
 }
 
-// --- one process's view ------------------------------------------------------------------------------------------------
+// --- one process's view ----------------------------------------------------------------------------------------------
 
 // A file that a process has open. The inode stays when its name goes.
 class SimulatedFile final : public File {
  public:
   SimulatedFile(SimulatedDisk& disk, ProcessRef process, std::string path, InodeRef inode, bool writable)
-      : disk_(disk), process_(std::move(process)), path_(std::move(path)), inode_(std::move(inode)), writable_(writable) {}
+      : disk_(disk),
+        process_(std::move(process)),
+        path_(std::move(path)),
+        inode_(std::move(inode)),
+        writable_(writable) {}
 
   const std::string& path() const override { return path_; }
   std::uint64_t size() override { return process_->gone() ? 0 : inode_->seen.size(); }
@@ -299,7 +307,8 @@ class SimulatedFile final : public File {
   }
   template <typename... Args>
   void trace(fmt::format_string<Args...> text, Args&&... args) {
-    disk_.world_.trace().add(disk_.world_.now(), disk_.host_.name(), "{}: {}", path_, fmt::format(text, std::forward<Args>(args)...));
+    disk_.world_.trace().add(disk_.world_.now(), disk_.host_.name(), "{}: {}", path_,
+                             fmt::format(text, std::forward<Args>(args)...));
   }
 
   SimulatedDisk& disk_;
@@ -326,7 +335,9 @@ FileRef ProcessDisk::open(const std::string& path, OpenMode mode) {
   return std::make_shared<SimulatedFile>(disk_, process_, path, std::move(inode), mode != OpenMode::read);
 }
 
-bool ProcessDisk::exists(const std::string& path) { return !process_->gone() && disk_.find(path) != nullptr; }
+bool ProcessDisk::exists(const std::string& path) {
+  return !process_->gone() && disk_.find(path) != nullptr;
+}
 
 bool ProcessDisk::is_directory(const std::string& path) {
   if (process_->gone()) return false;
@@ -382,7 +393,8 @@ void ProcessDisk::rename(const std::string& from, const std::string& to) {
   if (const auto there = target->names.find(new_name); there != target->names.end()) {
     if (there->second == inode) return;
     if (there->second->is_directory && !there->second->names.empty()) throw DiskError(ENOTEMPTY, "rename", from);
-    if (there->second->is_directory != inode->is_directory) throw DiskError(inode->is_directory ? ENOTDIR : EISDIR, "rename", from);
+    if (there->second->is_directory != inode->is_directory)
+      throw DiskError(inode->is_directory ? ENOTDIR : EISDIR, "rename", from);
   }
   disk_.world_.trace().add(disk_.world_.now(), disk_.host_.name(), "rename {} to {}", from, to);
   if (source == target) {
@@ -442,7 +454,9 @@ namespace {
 
 class SimulatedLock final : public FileLock {
  public:
-  SimulatedLock(ProcessRef process, InodeRef inode) : process_(std::move(process)), inode_(std::move(inode)) { inode_->locked = true; }
+  SimulatedLock(ProcessRef process, InodeRef inode) : process_(std::move(process)), inode_(std::move(inode)) {
+    inode_->locked = true;
+  }
   // A crash has freed it already, and another process may have it since.
   ~SimulatedLock() override {
     if (process_->state == Process::State::alive) inode_->locked = false;
@@ -468,8 +482,12 @@ std::uint64_t ProcessDisk::free_bytes(const std::string&) {
   return process_->gone() ? 0 : disk_.capacity_ - std::min(disk_.capacity_, disk_.used());
 }
 
-std::uint64_t ProcessDisk::total_bytes(const std::string&) { return disk_.capacity_; }
+std::uint64_t ProcessDisk::total_bytes(const std::string&) {
+  return disk_.capacity_;
+}
 
-std::string ProcessDisk::absolute(const std::string& path) { return joined(parts_of(path)); }
+std::string ProcessDisk::absolute(const std::string& path) {
+  return joined(parts_of(path));
+}
 
 }  // namespace klamm::runtime::simulation

@@ -1,7 +1,7 @@
-// The disk of a simulated host. What was written is seen at once; it survives a power cut only when it was synced. What was
-// not synced may be there after it, or not, or in part: sector by sector, in any order. A name made, renamed or removed
-// survives when its directory was synced; of what was not, the first so many changes of each directory do.
-// The disk outlives the processes of its host; a ProcessDisk is what one of them sees of it.
+// The disk of a simulated host. What was written is seen at once; it survives a power cut only when it was synced. What
+// was not synced may be there after it, or not, or in part: sector by sector, in any order. A name made, renamed or
+// removed survives when its directory was synced; of what was not, the first so many changes of each directory do. The
+// disk outlives the processes of its host; a ProcessDisk is what one of them sees of it.
 #pragma once
 
 #include <map>
@@ -18,19 +18,30 @@ constexpr std::uint64_t sector_bytes = 512;
 constexpr std::uint64_t unlimited = std::uint64_t{1} << 40;  // bytes: nobody fills that in a simulation
 
 enum class DiskCall : std::uint8_t {
-  open, read, write, truncate, sync, rename, remove, make_directory, sync_directory, list, lock, any,
+  open,
+  read,
+  write,
+  truncate,
+  sync,
+  rename,
+  remove,
+  make_directory,
+  sync_directory,
+  list,
+  lock,
+  any,
 };
 std::string_view disk_call_name(DiskCall call);
 
 // Something that goes wrong. Of the calls it matches, the first `skip` go well, then it happens `times` times.
 struct DiskFault {
   DiskCall call = DiskCall::any;
-  std::string path_part = {};     // only paths that contain it
+  std::string path_part = {};  // only paths that contain it
   std::uint64_t skip = 0;
   std::uint64_t times = 1;
-  std::uint64_t one_in = 1;       // each time with this chance only
-  int error = 0;                  // the call fails with it, a write after a part was written; 0: it goes well
-  Duration slow{};                // and takes so long
+  std::uint64_t one_in = 1;  // each time with this chance only
+  int error = 0;             // the call fails with it, a write after a part was written; 0: it goes well
+  Duration slow{};           // and takes so long
 };
 
 struct Inode;
@@ -71,7 +82,7 @@ class SimulatedDisk {
   int fault_of(DiskCall call, const std::string& path);
   void check(DiskCall call, const std::string& path);  // throws it
 
-  InodeRef find(const std::string& path) const;  // null when there is none
+  InodeRef find(const std::string& path) const;                                      // null when there is none
   InodeRef directory_of(const std::string& path, std::string_view operation) const;  // throws
   void change(Inode& directory, std::vector<std::pair<std::string, InodeRef>> names);
   void remove_inode(const std::string& path, Inode& directory, const std::string& name);

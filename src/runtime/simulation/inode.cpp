@@ -7,7 +7,9 @@
 namespace klamm::runtime::simulation {
 namespace {
 
-std::size_t sectors(std::uint64_t bytes) { return static_cast<std::size_t>((bytes + sector_bytes - 1) / sector_bytes); }
+std::size_t sectors(std::uint64_t bytes) {
+  return static_cast<std::size_t>((bytes + sector_bytes - 1) / sector_bytes);
+}
 
 // How much of what was not synced had reached the disk.
 enum class Survival : std::uint8_t { nothing, everything, first_part, any_sectors };
@@ -70,7 +72,9 @@ void Inode::sync() {
   clean();
 }
 
-void Inode::lose_dirty() { clean(); }
+void Inode::lose_dirty() {
+  clean();
+}
 
 void Inode::power_cut(Chance& chance) {
   locked = loaded = false;
@@ -103,7 +107,8 @@ void Inode::power_cut(Chance& chance) {
     if (survival == Survival::any_sectors) survives = chance.one_in(2);
     if (!survives) continue;
     const std::size_t from = i * sector_bytes;
-    const std::size_t length = std::min<std::size_t>({sector_bytes, seen.size() - from, static_cast<std::size_t>(size) - from});
+    const std::size_t length =
+        std::min<std::size_t>({sector_bytes, seen.size() - from, static_cast<std::size_t>(size) - from});
     std::memcpy(result.data() + from, seen.data() + from, length);
   }
   clean();

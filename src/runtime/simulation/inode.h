@@ -29,10 +29,10 @@ struct Inode {
   // A file.
   ByteVector seen;
   ByteVector kept;
-  std::vector<bool> dirty;       // by sector of `seen`: not synced
-  std::size_t dirty_begin = 0;   // sectors; nothing is dirty outside
+  std::vector<bool> dirty;      // by sector of `seen`: not synced
+  std::size_t dirty_begin = 0;  // sectors; nothing is dirty outside
   std::size_t dirty_end = 0;
-  bool loaded = false;           // resident for certain
+  bool loaded = false;  // resident for certain
   bool locked = false;
 
   // A directory.

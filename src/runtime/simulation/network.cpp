@@ -17,7 +17,9 @@ constexpr std::size_t piece_bytes = 16 * 1024;
   throw std::system_error(error, std::generic_category(), what);
 }
 
-bool is_loopback(const std::string& address) { return address == "127.0.0.1" || address == "::1"; }
+bool is_loopback(const std::string& address) {
+  return address == "127.0.0.1" || address == "::1";
+}
 
 }  // namespace
 
@@ -36,7 +38,7 @@ Host* Wire::host_at(const std::string& address, Host& from) {
   return nullptr;
 }
 
-// --- cuts --------------------------------------------------------------------------------------------------------------
+// --- cuts ------------------------------------------------------------------------------------------------------------
 
 void Wire::cut_one_way(const Host& from, const Host& to) {
   world_.trace().add(world_.now(), "network", "cut {} to {}", from.name(), to.name());
@@ -113,7 +115,7 @@ std::size_t Wire::open_connections() const {
   return count;
 }
 
-// --- bytes -------------------------------------------------------------------------------------------------------------
+// --- bytes -----------------------------------------------------------------------------------------------------------
 
 void Wire::fail(Connection& connection, unsigned side, int error) {
   End& end = connection.ends[side];
@@ -125,7 +127,8 @@ void Wire::fail(Connection& connection, unsigned side, int error) {
 }
 
 void Wire::send(const ConnectionRef& connection, unsigned side, Bytes bytes) {
-  world_.trace().add(world_.now(), connection->ends[side].host->name(), "connection {} sends {}", connection->number, bytes.size());
+  world_.trace().add(world_.now(), connection->ends[side].host->name(), "connection {} sends {}", connection->number,
+                     bytes.size());
   if (chance_.one_in(temper.reset_one_in)) {
     world_.trace().add(world_.now(), "network", "connection {} is reset", connection->number);
     fail(*connection, 0, ECONNRESET);
@@ -140,7 +143,9 @@ void Wire::send(const ConnectionRef& connection, unsigned side, Bytes bytes) {
   }
 }
 
-void Wire::send_end(const ConnectionRef& connection, unsigned side, int error) { push(connection, side, {}, true, error); }
+void Wire::send_end(const ConnectionRef& connection, unsigned side, int error) {
+  push(connection, side, {}, true, error);
+}
 
 void Wire::push(const ConnectionRef& connection, unsigned side, ByteVector bytes, bool end, int error) {
   auto& flight = connection->flights[side];
@@ -216,13 +221,14 @@ void Wire::host_died(Host& host, Crash kind) {
   }
 }
 
-// --- connecting --------------------------------------------------------------------------------------------------------
+// --- connecting ------------------------------------------------------------------------------------------------------
 
 void Wire::conclude(const std::shared_ptr<Attempt>& attempt, int error, ConnectionRef connection) {
   if (attempt->concluded) return;
   attempt->concluded = true;
   if (error != 0) {
-    world_.trace().add(world_.now(), "network", "no connection from {} to {}: error {}", attempt->from->name(), attempt->target.to_string(), error);
+    world_.trace().add(world_.now(), "network", "no connection from {} to {}: error {}", attempt->from->name(),
+                       attempt->target.to_string(), error);
   }
   if (attempt->abandoned || attempt->reactor->process()->state != Process::State::alive) return;
   attempt->error = error;
@@ -271,8 +277,8 @@ void Wire::accept(const std::shared_ptr<Attempt>& attempt, ListenerState& listen
   };
   const auto state = listeners_.at({attempt->to->number(), attempt->target.port});
   const ConnectionRef connection = make();
-  world_.trace().add(world_.now(), "network", "connection {} from {} to {}:{}", connection->number, attempt->from->name(),
-                     attempt->to->name(), attempt->target.port);
+  world_.trace().add(world_.now(), "network", "connection {} from {} to {}:{}", connection->number,
+                     attempt->from->name(), attempt->to->name(), attempt->target.port);
   listener.waiting.push_back(connection);
   if (chance_.one_in(temper.phantom_one_in)) {
     const ConnectionRef phantom = make();
@@ -300,7 +306,7 @@ void Wire::hand_over(const std::shared_ptr<ListenerState>& listener) {
   }
 }
 
-// --- one process's view ------------------------------------------------------------------------------------------------
+// --- one process's view ----------------------------------------------------------------------------------------------
 
 class SimulatedListener final : public Listener {
  public:
@@ -339,10 +345,12 @@ std::unique_ptr<Listener> SimulatedNetwork::listen(const SocketAddress& address,
   state->host = &host_;
   state->process = process_;
   state->address = {address.host.empty() ? "0.0.0.0" : address.host, address.port};
-  while (state->address.port == 0 || (address.port == 0 && wire.listeners_.contains({host_.number(), state->address.port}))) {
+  while (state->address.port == 0 ||
+         (address.port == 0 && wire.listeners_.contains({host_.number(), state->address.port}))) {
     state->address.port = wire.next_port_++;
   }
-  if (wire.listeners_.contains({host_.number(), state->address.port})) fail_with(EADDRINUSE, "bind " + state->address.to_string());
+  if (wire.listeners_.contains({host_.number(), state->address.port}))
+    fail_with(EADDRINUSE, "bind " + state->address.to_string());
   wire.listeners_[{host_.number(), state->address.port}] = state;
   return std::make_unique<SimulatedListener>(world_, state);
 }

@@ -1,6 +1,6 @@
-// The network between simulated hosts. A connection delivers bytes in order and whole, as TCP does, but in pieces of any
-// size and after any time; links can be cut in one direction or both, connections reset, attempts refused.
-// The Wire belongs to the world; a SimulatedNetwork is what one process sees of it.
+// The network between simulated hosts. A connection delivers bytes in order and whole, as TCP does, but in pieces of
+// any size and after any time; links can be cut in one direction or both, connections reset, attempts refused. The Wire
+// belongs to the world; a SimulatedNetwork is what one process sees of it.
 #pragma once
 
 #include <deque>
@@ -18,15 +18,15 @@ namespace klamm::runtime::simulation {
 struct NetworkTemper {
   Duration delay_min = std::chrono::microseconds(20);
   Duration delay_max = std::chrono::milliseconds(1);
-  std::uint64_t slow_one_in = 100;          // that often a piece takes up to slow_max
+  std::uint64_t slow_one_in = 100;  // that often a piece takes up to slow_max
   Duration slow_max = std::chrono::milliseconds(50);
-  std::uint64_t split_one_in = 4;           // a write is cut into pieces that arrive apart
-  std::uint64_t short_read_one_in = 4;      // a read gives less than there is
-  std::uint64_t short_write_one_in = 8;     // a write takes less than it could
-  std::uint64_t reset_one_in = 0;           // per piece: the connection is reset instead
-  std::uint64_t refuse_one_in = 0;          // per attempt
-  std::uint64_t phantom_one_in = 0;         // per attempt: the server sees a second connection that says nothing and goes
-  std::size_t window_bytes = 128 * 1024;    // sent and not yet read
+  std::uint64_t split_one_in = 4;         // a write is cut into pieces that arrive apart
+  std::uint64_t short_read_one_in = 4;    // a read gives less than there is
+  std::uint64_t short_write_one_in = 8;   // a write takes less than it could
+  std::uint64_t reset_one_in = 0;         // per piece: the connection is reset instead
+  std::uint64_t refuse_one_in = 0;        // per attempt
+  std::uint64_t phantom_one_in = 0;       // per attempt: the server sees a second connection that says nothing and goes
+  std::size_t window_bytes = 128 * 1024;  // sent and not yet read
   Duration dead_after = std::chrono::minutes(15);  // what is sent into nothing for so long fails with ETIMEDOUT
 };
 
@@ -91,7 +91,8 @@ class Wire {
 
 class SimulatedNetwork final : public Network {
  public:
-  SimulatedNetwork(World& world, Host& host, ProcessRef process) : world_(world), host_(host), process_(std::move(process)) {}
+  SimulatedNetwork(World& world, Host& host, ProcessRef process)
+      : world_(world), host_(host), process_(std::move(process)) {}
 
   std::unique_ptr<Listener> listen(const SocketAddress& address, const SocketOptions& options) override;
   Task<SocketRef> connect(Reactor& reactor, SocketAddress to, SocketOptions options, MonoTime deadline) override;

@@ -57,7 +57,9 @@ class Echo final : AcceptEvents {
     SocketRef socket;
     ByteVector to_send;
   };
-  void on_accepted(SocketRef socket) override { clients_.push_back(std::make_unique<Client>(*this, std::move(socket))); }
+  void on_accepted(SocketRef socket) override {
+    clients_.push_back(std::make_unique<Client>(*this, std::move(socket)));
+  }
 
   Environment& environment_;
   std::unique_ptr<Listener> listener_;
@@ -88,7 +90,8 @@ class Line final : SocketEvents {
     std::string text;
     std::byte buffer[100];
     while (text.size() < count) {
-      const IoResult got = socket_->read(std::span(buffer).first(std::min<std::size_t>(sizeof buffer, count - text.size())));
+      const IoResult got =
+          socket_->read(std::span(buffer).first(std::min<std::size_t>(sizeof buffer, count - text.size())));
       status = got;
       if (got.status == IoStatus::done) {
         text += as_text(Bytes(buffer, got.bytes));
@@ -118,7 +121,8 @@ class Line final : SocketEvents {
 };
 
 struct NetworkWorld {
-  explicit NetworkWorld(std::uint64_t seed) : world({.seed = seed}), server(world.add_host("server")), client(world.add_host("client")) {
+  explicit NetworkWorld(std::uint64_t seed)
+      : world({.seed = seed}), server(world.add_host("server")), client(world.add_host("client")) {
     echo = std::make_unique<Echo>(server.environment(), 9092);
     server.on_death([this] { echo.reset(); });
     client.on_death([this] { line.reset(); });
@@ -282,7 +286,8 @@ TEST(SimulatedNetworkTest, ConnectionsSpreadOverTheReactorsAndAFileIsSent) {
   Reactor& home = *client.environment().reactors[0];
   auto story = [&]() -> Task<void> {
     for (int i = 0; i < 10; ++i) {
-      auto connecting = client.environment().network.connect(home, {server.address(), listener->address().port}, {}, never);
+      auto connecting =
+          client.environment().network.connect(home, {server.address(), listener->address().port}, {}, never);
       Line line(home, co_await std::move(connecting));
       auto receiving = line.receive(3);
       EXPECT_EQ(co_await std::move(receiving), "bcd");

@@ -60,7 +60,9 @@ void SimulatedReactor::at_turn_end(TurnEnd& hook) {
   wake();
 }
 
-void SimulatedReactor::offload(BlockingWork& work) { host_.parts_->io.run(work, *this); }
+void SimulatedReactor::offload(BlockingWork& work) {
+  host_.parts_->io.run(work, *this);
+}
 
 void SimulatedReactor::turn(std::uint64_t number) {
   if (number != turn_number_) return;
@@ -118,7 +120,7 @@ void SimulatedReactor::drop() {
   calls_.clear();
 }
 
-// --- I/O threads -------------------------------------------------------------------------------------------------------
+// --- I/O threads -----------------------------------------------------------------------------------------------------
 
 void SimulatedIoThreads::run(BlockingWork& work, SimulatedReactor& home) {
   if (home.process()->state != Process::State::alive) {
@@ -126,7 +128,8 @@ void SimulatedIoThreads::run(BlockingWork& work, SimulatedReactor& home) {
     return;
   }
   const auto thread = std::ranges::min_element(free_at_);
-  const MonoTime at = std::max(world_.now(), *thread) + world_.chance().between(Duration(1), world_.options().turn_delay_max);
+  const MonoTime at =
+      std::max(world_.now(), *thread) + world_.chance().between(Duration(1), world_.options().turn_delay_max);
   *thread = at;
   const std::uint64_t number = ++count_;
   jobs_.push_back({number, &work, &home, static_cast<std::size_t>(thread - free_at_.begin())});

@@ -64,8 +64,8 @@ class SimulatedReactor final : public Reactor {
   std::vector<TurnSource*> sources_;  // null: removed in this turn
   bool in_turn_ = false;
   MonoTime next_turn_ = never;
-  std::uint64_t turn_number_ = 0;     // of the scheduled turn; others that were scheduled before are void
-  MonoTime busy_until_{};             // blocking calls of the last turn took that long
+  std::uint64_t turn_number_ = 0;  // of the scheduled turn; others that were scheduled before are void
+  MonoTime busy_until_{};          // blocking calls of the last turn took that long
 };
 
 // The I/O threads of a host: so many jobs at a time, each at one instant of virtual time and as long as its disk calls.

@@ -61,7 +61,8 @@ IoResult SimulatedSocket::read(MutableBytes to) {
   if (end.unread() == 0) return {end.ended ? IoStatus::end : IoStatus::would_block, 0, 0};
   Wire& wire = world_.wire();
   std::size_t count = std::min(to.size(), end.unread());
-  if (count > 1 && wire.chance_.one_in(wire.temper.short_read_one_in)) count = static_cast<std::size_t>(wire.chance_.between(1, count));
+  if (count > 1 && wire.chance_.one_in(wire.temper.short_read_one_in))
+    count = static_cast<std::size_t>(wire.chance_.between(1, count));
   std::copy_n(end.arrived.begin() + static_cast<std::ptrdiff_t>(end.read), count, to.begin());
   end.read += count;
   if (end.read == end.arrived.size()) {

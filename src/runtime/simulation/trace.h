@@ -1,5 +1,5 @@
-// What happened in a simulation, a line each, with the virtual time: "     1.203402118 broker-1 disk write /data/t-0/0.log 4096+612".
-// Two runs of one seed have the same trace; the hash says so without keeping the text.
+// What happened in a simulation, a line each, with the virtual time: "     1.203402118 broker-1 disk write
+// /data/t-0/0.log 4096+612". Two runs of one seed have the same trace; the hash says so without keeping the text.
 #pragma once
 
 #include <fmt/format.h>

@@ -17,12 +17,12 @@ struct End {
   SocketAddress address;
   SimulatedSocket* socket = nullptr;  // null: not accepted yet, or closed
   bool closed = false;
-  bool shut = false;                  // sends nothing more
+  bool shut = false;  // sends nothing more
 
-  ByteVector arrived;                 // not read yet
-  std::size_t read = 0;               // of it
-  bool ended = false;                 // the peer sends nothing more
-  int error = 0;                      // reset, timed out: both directions are over
+  ByteVector arrived;    // not read yet
+  std::size_t read = 0;  // of it
+  bool ended = false;    // the peer sends nothing more
+  int error = 0;         // reset, timed out: both directions are over
 
   std::size_t unread() const { return arrived.size() - read; }
 };
@@ -36,12 +36,12 @@ struct Piece {
 
 struct Connection {
   std::uint64_t number = 0;
-  End ends[2];                        // 0 connected, 1 accepted
-  struct Flight {                     // from ends[side] to the other
+  End ends[2];     // 0 connected, 1 accepted
+  struct Flight {  // from ends[side] to the other
     std::deque<Piece> pieces;
     std::size_t bytes = 0;
     bool scheduled = false;
-    std::uint64_t stalls = 0;         // counts the times that it stopped at a cut or a dead host
+    std::uint64_t stalls = 0;  // counts the times that it stopped at a cut or a dead host
     bool stalled = false;
   } flights[2];
 

@@ -16,16 +16,18 @@ bool Process::gone() const {
   return state == State::dead;
 }
 
-// --- what a host gives to its process ----------------------------------------------------------------------------------
+// --- what a host gives to its process --------------------------------------------------------------------------------
 
-void HostScheduling::about_to_sleep() { ENSURE(false, "a ShortLock is held across a wait"); }
+void HostScheduling::about_to_sleep() {
+  ENSURE(false, "a ShortLock is held across a wait");
+}
 
 // Whether a place is live in this world, and then whether it does it now.
 bool HostScheduling::chance(std::string_view place) {
   Hash hash;
   hash.add(place);
-  const bool live = options_.rare_places_one_in != 0 &&
-                    Chance(hash.value() ^ options_.seed).below(options_.rare_places_one_in) == 0;
+  const bool live =
+      options_.rare_places_one_in != 0 && Chance(hash.value() ^ options_.seed).below(options_.rare_places_one_in) == 0;
   return live && chance_.one_in(options_.rare_one_in);
 }
 
@@ -48,7 +50,7 @@ Host::Parts::Parts(World& world, Host& host, ProcessRef process)
   }
 }
 
-// --- hosts -------------------------------------------------------------------------------------------------------------
+// --- hosts -----------------------------------------------------------------------------------------------------------
 
 Host::Host(World& world, unsigned number, std::string name)
     : world_(world),
@@ -70,9 +72,13 @@ void Host::start() {
   world_.trace().add(world_.now(), name_, "start {}", life);
 }
 
-Environment& Host::environment() { return parts_->environment; }
+Environment& Host::environment() {
+  return parts_->environment;
+}
 
-Trace& Host::trace() const { return world_.trace_; }
+Trace& Host::trace() const {
+  return world_.trace_;
+}
 
 void Host::crash(Crash kind) {
   if (process_->state != Process::State::alive) return;
@@ -87,7 +93,9 @@ void Host::crash_at_disk_call(std::uint64_t n, Crash kind) {
   disk_->crash_at(n);
 }
 
-void Host::cancel_crash() { disk_->crash_at(0); }
+void Host::cancel_crash() {
+  disk_->crash_at(0);
+}
 
 void Host::died() {
   process_->state = Process::State::dead;
@@ -144,14 +152,17 @@ void Host::drift_wall(std::int64_t parts_per_million) {
   drift_ = parts_per_million;
 }
 
-// --- the world ---------------------------------------------------------------------------------------------------------
+// --- the world -------------------------------------------------------------------------------------------------------
 
 bool World::Event::operator>(const Event& other) const {
   return std::tie(at, chance, number) > std::tie(other.at, other.chance, other.number);
 }
 
 World::World(Options options)
-    : options_(options), chance_(options.seed), story_chance_(options.seed ^ 0x5741'4c54'4552u), wire_(std::make_unique<Wire>(*this, chance_.fork())) {
+    : options_(options),
+      chance_(options.seed),
+      story_chance_(options.seed ^ 0x5741'4c54'4552u),
+      wire_(std::make_unique<Wire>(*this, chance_.fork())) {
   if (options.keep_trace) trace_.keep();
 }
 

@@ -1,6 +1,6 @@
-// A whole cluster in one thread and in virtual time: hosts with reactors, disks and clocks, and the network between them.
-// Unmodified code runs on it; everything that may differ between two runs (who goes first, how long things take, what
-// fails) comes from one seed.
+// A whole cluster in one thread and in virtual time: hosts with reactors, disks and clocks, and the network between
+// them. Unmodified code runs on it; everything that may differ between two runs (who goes first, how long things take,
+// what fails) comes from one seed.
 //
 //   World world({.seed = 7});
 //   Host& host = world.add_host("broker-1");
@@ -11,9 +11,9 @@
 //   host.restart();
 //   broker = std::make_unique<Thing>(host.environment());
 //
-// A crash: the host's reactors run nothing any more, its peers see what the kind of crash lets them see, the disk keeps what
-// the kind of crash lets it keep; then on_death is called and destroys the objects of the process. What these still ask
-// of disk, network and reactors while they go changes nothing (Process::gone).
+// A crash: the host's reactors run nothing any more, its peers see what the kind of crash lets them see, the disk keeps
+// what the kind of crash lets it keep; then on_death is called and destroys the objects of the process. What these
+// still ask of disk, network and reactors while they go changes nothing (Process::gone).
 #pragma once
 
 #include <functional>
@@ -44,23 +44,23 @@ enum class Crash : std::uint8_t {
 
 struct Options {
   std::uint64_t seed = 1;
-  unsigned reactors = 2;                 // of each host
+  unsigned reactors = 2;  // of each host
   unsigned io_threads = 2;
-  Duration turn_delay_max = std::chrono::microseconds(20);    // from a wake-up to the turn
-  unsigned late_wake_up_one_in = 50;     // that often a wake-up takes up to late_wake_up_max instead
+  Duration turn_delay_max = std::chrono::microseconds(20);  // from a wake-up to the turn
+  unsigned late_wake_up_one_in = 50;                        // that often a wake-up takes up to late_wake_up_max instead
   Duration late_wake_up_max = std::chrono::milliseconds(5);
   unsigned refuse_try_lock_one_in = 8;
-  Duration disk_call_max = std::chrono::microseconds(50);     // a call takes up to it
+  Duration disk_call_max = std::chrono::microseconds(50);  // a call takes up to it
   Duration sync_max = std::chrono::milliseconds(2);
-  unsigned not_resident_one_in = 8;      // that often a range has to be loaded first
-  unsigned rare_places_one_in = 4;       // so many of the places of Scheduling::chance are live in a seed ...
-  unsigned rare_one_in = 8;              // ... and do it that often
+  unsigned not_resident_one_in = 8;         // that often a range has to be loaded first
+  unsigned rare_places_one_in = 4;          // so many of the places of Scheduling::chance are live in a seed ...
+  unsigned rare_one_in = 8;                 // ... and do it that often
   Timestamp wall_start{1'767'225'600'000};  // 2026-01-01 00:00:00 UTC
   bool keep_trace = false;
 };
 
-// Thrown by a disk call at which the host crashes, through whatever was running. Nothing that catches it can do anything
-// any more: disk and network are dead already. It looks like an I/O error so that it takes no path of its own.
+// Thrown by a disk call at which the host crashes, through whatever was running. Nothing that catches it can do
+// anything any more: disk and network are dead already. It looks like an I/O error so that it takes no path of its own.
 class HostCrashed final : public DiskError {
  public:
   explicit HostCrashed(std::string_view path);
@@ -160,8 +160,8 @@ class World {
   const Options& options() const { return options_; }
   Trace& trace() { return trace_; }
   MonoTime now() const { return now_; }
-  // For the story itself: workloads and who crashes when. Goes its own way, so that a story that asks more does not change
-  // what disks and networks do.
+  // For the story itself: workloads and who crashes when. Goes its own way, so that a story that asks more does not
+  // change what disks and networks do.
   Chance& story_chance() { return story_chance_; }
 
   // Calls it at the time, outside of every host. For what happens to hosts: crashes, cuts, jumps.

@@ -93,8 +93,8 @@ std::optional<Error> ProduceHandler::refusal(const RequestContext& context, cons
   return Error{ErrorCode::transactional_id_authorization_failed, {}};
 }
 
-// The response in the shape of the request, and a flat list of its partitions. A partition that is named twice is appended
-// to once, with what was said last, as in Kafka, where they are the keys of a map.
+// The response in the shape of the request, and a flat list of its partitions. A partition that is named twice is
+// appended to once, with what was said last, as in Kafka, where they are the keys of a map.
 std::span<ProduceHandler::Append> ProduceHandler::list(Exchange& exchange, const Request& request,
                                                        Response& response) const {
   Arena& arena = exchange.arena();
@@ -118,10 +118,11 @@ std::span<ProduceHandler::Append> ProduceHandler::list(Exchange& exchange, const
 
   const auto order = arena.array<Append*>(count);
   for (std::size_t i = 0; i < count; ++i) order[i] = &appends[i];
-  const auto key = [](const Append* one) { return std::tuple(one->data->index, one->topic->name, one->topic->topic_id); };
-  std::ranges::sort(order, [&](const Append* a, const Append* b) {
-    return key(a) != key(b) ? key(a) < key(b) : a < b;
-  });
+  const auto key = [](const Append* one) {
+    return std::tuple(one->data->index, one->topic->name, one->topic->topic_id);
+  };
+  std::ranges::sort(order,
+                    [&](const Append* a, const Append* b) { return key(a) != key(b) ? key(a) < key(b) : a < b; });
   bool any_superseded = false;
   for (std::size_t i = 0; i + 1 < count; ++i)
     any_superseded |= order[i]->superseded = key(order[i]) == key(order[i + 1]);
@@ -146,7 +147,8 @@ replication::PartitionRef ProduceHandler::resolve(const RequestContext& context,
                                                   Append& append) const {
   const PartitionIndex index(append.data->index);
   const bool by_id = context.version >= topic_ids_from;
-  auto partition = by_id ? partitions_.find(append.topic->topic_id, index) : partitions_.find(append.topic->name, index);
+  auto partition =
+      by_id ? partitions_.find(append.topic->topic_id, index) : partitions_.find(append.topic->name, index);
 
   std::string_view topic = append.topic->name;
   bool exists = partition != nullptr;
@@ -258,11 +260,11 @@ void ProduceHandler::finish(Exchange& exchange, const Request& request, std::spa
         fmt::format("Closing connection due to error during produce request with correlation id {} from client id {} "
                     "with ack=0. Topic and partition to exceptions: {}-{} -> {}",
                     context.correlation_id, context.identity.client_id, first_failed->topic->name,
-                    first_failed->data->index,
-                    error_exception(error_code_of(first_failed->answer->error_code))),
+                    first_failed->data->index, error_exception(error_code_of(first_failed->answer->error_code))),
         LogLevel::info);
   }
-  if (context.version >= leader_hints_from && first_failed != appends.end()) add_leader_hints(exchange, appends, response);
+  if (context.version >= leader_hints_from && first_failed != appends.end())
+    add_leader_hints(exchange, appends, response);
   exchange.respond(response);
 }
 

@@ -1,6 +1,6 @@
-// Produce, versions 3 to 13. From 8: errors of single records; from 10: who leads instead; from 12: a transaction's first
-// partition may come unannounced; from 13: topics by id.
-// Source of behaviour: KafkaApis.handleProduceRequest, ReplicaManager.handleProduceAppend.
+// Produce, versions 3 to 13. From 8: errors of single records; from 10: who leads instead; from 12: a transaction's
+// first partition may come unannounced; from 13: topics by id. Source of behaviour: KafkaApis.handleProduceRequest,
+// ReplicaManager.handleProduceAppend.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,8 @@ class ProduceHandler final : public ApiHandler {
   std::optional<Error> refusal(const RequestContext& context, const Request& request) const;
   std::span<Append> list(Exchange& exchange, const Request& request, Response& response) const;
   replication::PartitionRef resolve(const RequestContext& context, const Request& request, Append& append) const;
-  runtime::Task<void> append(Exchange& exchange, const Request& request, Append& append, replication::PartitionRef partition);
+  runtime::Task<void> append(Exchange& exchange, const Request& request, Append& append,
+                             replication::PartitionRef partition);
   void add_leader_hints(Exchange& exchange, std::span<Append> appends, Response& response) const;
   void finish(Exchange& exchange, const Request& request, std::span<Append> appends, Response& response) const;
 

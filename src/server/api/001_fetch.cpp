@@ -14,7 +14,9 @@ constexpr std::int16_t leader_hints_from = 16;
 // Clients of older versions do not know KAFKA_STORAGE_ERROR and would not look for another leader.
 constexpr std::int16_t storage_error_from = 6;
 
-std::int64_t min_of(std::int64_t a, std::int64_t b) { return std::min(a, b); }
+std::int64_t min_of(std::int64_t a, std::int64_t b) {
+  return std::min(a, b);
+}
 
 }  // namespace
 
@@ -125,10 +127,10 @@ void FetchHandler::resolve(const RequestContext& context, bool follower, FetchEn
     if (known) topic = known->name;
     exists = known && known->partition(entry.index.value);
   }
-  const bool allowed =
-      follower ? authorizer_.allows(context.identity, security::Operation::cluster_action,
-                                    {security::ResourceType::cluster, security::cluster_resource})
-               : authorizer_.allows(context.identity, security::Operation::read, {security::ResourceType::topic, topic});
+  const bool allowed = follower ? authorizer_.allows(context.identity, security::Operation::cluster_action,
+                                                     {security::ResourceType::cluster, security::cluster_resource})
+                                : authorizer_.allows(context.identity, security::Operation::read,
+                                                     {security::ResourceType::topic, topic});
   if (!allowed)
     entry.error = ErrorCode::topic_authorization_failed;
   else if (!exists)
@@ -156,8 +158,10 @@ runtime::Task<void> FetchHandler::read_until_enough(Exchange& exchange, FetchPol
 }
 
 // One look at all readable partitions, in order: what the response may hold is given to the first ones; the first batch
-// of the first partition that has one is given whole, however large. What was empty and did not change is not read again.
-runtime::Task<FetchHandler::Progress> FetchHandler::read_all(const RequestContext& context, FetchPoll& poll, Terms terms) {
+// of the first partition that has one is given whole, however large. What was empty and did not change is not read
+// again.
+runtime::Task<FetchHandler::Progress> FetchHandler::read_all(const RequestContext& context, FetchPoll& poll,
+                                                             Terms terms) {
   Progress progress;
   std::int64_t room = terms.bytes_max;
   for (FetchEntry& entry : poll.entries()) {
@@ -200,7 +204,7 @@ runtime::Task<FetchHandler::Progress> FetchHandler::read_all(const RequestContex
   co_return progress;
 }
 
-// --- the answer ---------------------------------------------------------------------------------------------------------
+// --- the answer ------------------------------------------------------------------------------------------------------
 
 // The request as a whole failed. Below version 13 clients look at the partitions.
 void FetchHandler::fail(Exchange& exchange, const Request& request, ErrorCode code, std::int32_t session_id) const {

@@ -25,7 +25,8 @@ struct FetchSettings {
 class FetchHandler final : public ApiHandler {
  public:
   FetchHandler(runtime::Environment& environment, const hosting::MetadataPublisher& metadata,
-               const replication::PartitionTable& partitions, const security::Authorizer& authorizer, FetchSettings settings);
+               const replication::PartitionTable& partitions, const security::Authorizer& authorizer,
+               FetchSettings settings);
 
   runtime::Task<void> answer(Exchange& exchange) override;
 

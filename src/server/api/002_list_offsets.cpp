@@ -27,12 +27,18 @@ constexpr std::int32_t consumer_replica = -1;
 bool is_supported(std::int64_t timestamp, std::int16_t version) {
   switch (timestamp) {
     case special::latest:
-    case special::earliest: return true;
-    case special::max_timestamp: return version >= 7;
-    case special::earliest_local: return version >= 8;
-    case special::latest_tiered: return version >= 9;
-    case special::earliest_pending_upload: return version >= 11;
-    default: return timestamp >= 0;
+    case special::earliest:
+      return true;
+    case special::max_timestamp:
+      return version >= 7;
+    case special::earliest_local:
+      return version >= 8;
+    case special::latest_tiered:
+      return version >= 9;
+    case special::earliest_pending_upload:
+      return version >= 11;
+    default:
+      return timestamp >= 0;
   }
 }
 
@@ -41,7 +47,8 @@ std::set<std::pair<std::string_view, std::int32_t>> duplicates(const protocol::L
   std::set<std::pair<std::string_view, std::int32_t>> more;
   for (const auto& topic : request.topics)
     for (const auto& partition : topic.partitions)
-      if (!once.emplace(topic.name, partition.partition_index).second) more.emplace(topic.name, partition.partition_index);
+      if (!once.emplace(topic.name, partition.partition_index).second)
+        more.emplace(topic.name, partition.partition_index);
   return more;
 }
 
@@ -90,7 +97,8 @@ runtime::Task<ListOffsetsHandler::Response> ListOffsetsHandler::handle(const Req
 
 // Everything -1 when there is no such record.
 runtime::Task<Result<storage::TimestampOffset>> ListOffsetsHandler::look_up(const RequestContext& context,
-                                                                            const Request& request, std::string_view topic,
+                                                                            const Request& request,
+                                                                            std::string_view topic,
                                                                             const Asked& asked) {
   const auto partition =
       find_partition(*metadata_.image(context.reactor), partitions_, topic, PartitionIndex(asked.partition_index));
@@ -108,11 +116,15 @@ runtime::Task<Result<storage::TimestampOffset>> ListOffsetsHandler::look_up(cons
   std::optional<storage::TimestampOffset> at;
   switch (asked.timestamp) {
     case special::latest:
-      co_return storage::TimestampOffset{.timestamp = no_timestamp, .offset = end, .leader_epoch = (*partition)->state().leader_epoch};
-    case special::earliest: co_return log->earliest();
-    case special::earliest_local: co_return log->earliest_local();
+      co_return storage::TimestampOffset{
+          .timestamp = no_timestamp, .offset = end, .leader_epoch = (*partition)->state().leader_epoch};
+    case special::earliest:
+      co_return log->earliest();
+    case special::earliest_local:
+      co_return log->earliest_local();
     case special::latest_tiered:
-    case special::earliest_pending_upload: co_return storage::TimestampOffset{};  // nothing is tiered
+    case special::earliest_pending_upload:
+      co_return storage::TimestampOffset{};  // nothing is tiered
     case special::max_timestamp: {
       auto finding = log->find_max_timestamp(context.reactor);
       auto result = co_await std::move(finding);

@@ -1,5 +1,5 @@
-// ListOffsets, versions 1 to 11. From 2: isolation level; from 4: leader epochs; from 7 on the newest special timestamps
-// one after another. Source of behaviour: KafkaApis.handleListOffsetRequest, ReplicaManager.fetchOffset.
+// ListOffsets, versions 1 to 11. From 2: isolation level; from 4: leader epochs; from 7 on the newest special
+// timestamps one after another. Source of behaviour: KafkaApis.handleListOffsetRequest, ReplicaManager.fetchOffset.
 #pragma once
 
 #include "hosting/metadata_publisher.h"

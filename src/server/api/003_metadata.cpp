@@ -22,7 +22,8 @@ MetadataHandler::Response::MetadataResponseTopic unavailable(ErrorCode code, std
 
 }  // namespace
 
-runtime::Task<MetadataHandler::Response> MetadataHandler::handle(const RequestContext& context, const Request& request) {
+runtime::Task<MetadataHandler::Response> MetadataHandler::handle(const RequestContext& context,
+                                                                 const Request& request) {
   const bool all = !request.topics || (context.version == 0 && request.topics->empty());
   if (!all) {
     for (const auto& topic : *request.topics) {
@@ -77,23 +78,26 @@ runtime::Task<MetadataHandler::Response> MetadataHandler::handle(const RequestCo
   co_return response;
 }
 
-void MetadataHandler::describe_all(const RequestContext& context, const metadata::Image& image, Response& response) const {
+void MetadataHandler::describe_all(const RequestContext& context, const metadata::Image& image,
+                                   Response& response) const {
   for (const auto& topic : image.topics()) {
-    if (!authorizer_.allows(context.identity, security::Operation::describe, {security::ResourceType::topic, topic->name}))
+    if (!authorizer_.allows(context.identity, security::Operation::describe,
+                            {security::ResourceType::topic, topic->name}))
       continue;
     response.topics.push_back(describe(context, image, *topic));
   }
 }
 
-void MetadataHandler::describe_by_id(const RequestContext& context, const metadata::Image& image, const Request& request,
-                                     Response& response) const {
+void MetadataHandler::describe_by_id(const RequestContext& context, const metadata::Image& image,
+                                     const Request& request, Response& response) const {
   std::set<Uuid> seen;
   for (const auto& asked : *request.topics) {
     if (asked.topic_id.is_zero() || !seen.insert(asked.topic_id).second) continue;
     const auto* topic = image.topic(asked.topic_id);
     if (!topic)
       response.topics.push_back(unavailable(ErrorCode::unknown_topic_id, std::nullopt, asked.topic_id));
-    else if (!authorizer_.allows(context.identity, security::Operation::describe, {security::ResourceType::topic, topic->name}))
+    else if (!authorizer_.allows(context.identity, security::Operation::describe,
+                                 {security::ResourceType::topic, topic->name}))
       response.topics.push_back(unavailable(ErrorCode::topic_authorization_failed, std::nullopt, asked.topic_id));
     else
       response.topics.push_back(describe(context, image, *topic));
@@ -117,14 +121,16 @@ std::vector<std::string> MetadataHandler::describe_by_name(const RequestContext&
       response.topics.back().is_internal = false;
     } else if (const auto* topic = image.topic(name)) {
       response.topics.push_back(describe(context, image, *topic));
-    } else if (create && !may_create_any && !authorizer_.allows(context.identity, security::Operation::create, resource)) {
+    } else if (create && !may_create_any &&
+               !authorizer_.allows(context.identity, security::Operation::create, resource)) {
       response.topics.push_back(unavailable(ErrorCode::topic_authorization_failed, name, zero_uuid));
     } else if (!metadata::check_topic_name(name)) {
       response.topics.push_back(unavailable(ErrorCode::invalid_topic_exception, name, zero_uuid));
     } else {
       response.topics.push_back(unavailable(ErrorCode::unknown_topic_or_partition, name, zero_uuid));
       // Internal topics are made by those who keep something in them, not by those who ask.
-      if (create && !metadata::is_internal_topic(name) && name != metadata::cluster_metadata_topic) missing.push_back(name);
+      if (create && !metadata::is_internal_topic(name) && name != metadata::cluster_metadata_topic)
+        missing.push_back(name);
     }
   }
   return missing;
@@ -152,14 +158,14 @@ MetadataHandler::TopicAnswer MetadataHandler::describe(const RequestContext& con
         described.isr_nodes.push_back(replica);
 
     const auto* leader = image.broker(BrokerId(partition->leader));
-    const bool ready = BrokerId(partition->leader) != settings_.node_id ||
-                       is_ready(partitions_, topic.id, PartitionIndex(index));
+    const bool ready =
+        BrokerId(partition->leader) != settings_.node_id || is_ready(partitions_, topic.id, PartitionIndex(index));
     described.leader_id = -1;
     if (!leader || !ready) {
       described.error_code = wire_of(ErrorCode::leader_not_available);
     } else if (!leader->endpoint(context.identity.listener)) {
       described.error_code = wire_of(context.version >= listener_not_found_from ? ErrorCode::listener_not_found
-                                                                               : ErrorCode::leader_not_available);
+                                                                                : ErrorCode::leader_not_available);
     } else {
       described.leader_id = partition->leader;
       if (described.replica_nodes.size() < partition->replicas.size() ||
@@ -186,7 +192,8 @@ runtime::Task<void> MetadataHandler::create(const RequestContext& context, std::
   co_await std::move(creating);
 }
 
-MetadataHandler::Response MetadataHandler::failed(const RequestContext&, const Request& request, const Error& error) const {
+MetadataHandler::Response MetadataHandler::failed(const RequestContext&, const Request& request,
+                                                  const Error& error) const {
   Response response;
   response.error_code = wire_of(error.code);
   if (request.topics) {

@@ -19,7 +19,7 @@ namespace klamm::server {
 struct MetadataSettings {
   BrokerId node_id;
   std::string cluster_id;
-  bool auto_create_topics = true;                  // auto.create.topics.enable
+  bool auto_create_topics = true;                     // auto.create.topics.enable
   std::chrono::milliseconds creation_timeout{30000};  // request.timeout.ms
 };
 
@@ -31,7 +31,10 @@ class MetadataHandler final : public Handler<protocol::MetadataRequest, protocol
   MetadataHandler(const hosting::MetadataPublisher& metadata, hosting::ControllerChannel& controller,
                   const replication::PartitionTable& partitions, const security::Authorizer& authorizer,
                   MetadataSettings settings)
-      : metadata_(metadata), controller_(controller), partitions_(partitions), authorizer_(authorizer),
+      : metadata_(metadata),
+        controller_(controller),
+        partitions_(partitions),
+        authorizer_(authorizer),
         settings_(std::move(settings)) {}
 
   runtime::Task<Response> handle(const RequestContext& context, const Request& request) override;

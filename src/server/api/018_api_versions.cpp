@@ -19,9 +19,13 @@ bool is_software_text(std::string_view text) {
 
 }  // namespace
 
-ApiVersionsHandler::ApiVersionsHandler(const ApiTable& apis, const hosting::MetadataPublisher& metadata, std::string cluster_id,
-                                       BrokerId node_id, std::int16_t kraft_version)
-    : apis_(apis), metadata_(metadata), cluster_id_(std::move(cluster_id)), node_id_(node_id), kraft_version_(kraft_version) {}
+ApiVersionsHandler::ApiVersionsHandler(const ApiTable& apis, const hosting::MetadataPublisher& metadata,
+                                       std::string cluster_id, BrokerId node_id, std::int16_t kraft_version)
+    : apis_(apis),
+      metadata_(metadata),
+      cluster_id_(std::move(cluster_id)),
+      node_id_(node_id),
+      kraft_version_(kraft_version) {}
 
 runtime::Task<void> ApiVersionsHandler::answer(Exchange& exchange) {
   const RequestContext& context = exchange.context();
@@ -41,7 +45,8 @@ runtime::Task<void> ApiVersionsHandler::answer(Exchange& exchange) {
   response.error_code = wire_of(refused);
   response.throttle_time_ms = exchange.throttle_time_ms();
   if (refused == ErrorCode::none) {
-    if (context.version >= 3) exchange.set_client_software(request.client_software_name, request.client_software_version);
+    if (context.version >= 3)
+      exchange.set_client_software(request.client_software_name, request.client_software_version);
     list_apis(context, response);
     list_features(context, response);
   }
@@ -49,19 +54,22 @@ runtime::Task<void> ApiVersionsHandler::answer(Exchange& exchange) {
 }
 
 ErrorCode ApiVersionsHandler::check(const RequestContext& context, const Request& request) const {
-  if (context.version >= 5 && request.cluster_id.has_value() != (request.node_id != -1)) return ErrorCode::invalid_request;
+  if (context.version >= 5 && request.cluster_id.has_value() != (request.node_id != -1))
+    return ErrorCode::invalid_request;
   if (context.version >= 3 &&
       (!is_software_text(request.client_software_name) || !is_software_text(request.client_software_version))) {
     return ErrorCode::invalid_request;
   }
-  const bool meant_us = !request.cluster_id || (*request.cluster_id == cluster_id_ && request.node_id == node_id_.value);
+  const bool meant_us =
+      !request.cluster_id || (*request.cluster_id == cluster_id_ && request.node_id == node_id_.value);
   return context.version < 5 || meant_us ? ErrorCode::none : ErrorCode::rebootstrap_required;
 }
 
 void ApiVersionsHandler::list_apis(const RequestContext& context, Response& response) const {
   for (const ServedApi* api : apis_.rows(context.scope)) {
-    response.api_keys.push_back(
-        {.api_key = static_cast<std::int16_t>(api->api->key), .min_version = api->advertised_low, .max_version = api->versions.high});
+    response.api_keys.push_back({.api_key = static_cast<std::int16_t>(api->api->key),
+                                 .min_version = api->advertised_low,
+                                 .max_version = api->versions.high});
   }
 }
 
@@ -75,7 +83,8 @@ void ApiVersionsHandler::list_features(const RequestContext& context, Response& 
   const metadata::Image& image = *metadata_.image(context.reactor);
   const auto add = [&](std::string_view name, std::int16_t level) {
     if (level <= 0) return;
-    response.finalized_features.push_back({.name = std::string(name), .max_version_level = level, .min_version_level = level});
+    response.finalized_features.push_back(
+        {.name = std::string(name), .max_version_level = level, .min_version_level = level});
   };
   for (const auto& [name, level] : image.finalized_features()) add(name, level);
   if (image.metadata_version()) add(metadata::metadata_version_feature, image.metadata_version()->level());

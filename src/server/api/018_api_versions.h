@@ -1,6 +1,6 @@
-// ApiVersions, versions 0 to 5. From 3: the client's software and the features; from 4: features whose lowest level is 0;
-// from 5: which node of which cluster the client means (KIP-1242). A version that is not served is answered in version 0.
-// Source of behaviour: KafkaApis.handleApiVersionsRequest, SimpleApiVersionManager.
+// ApiVersions, versions 0 to 5. From 3: the client's software and the features; from 4: features whose lowest level is
+// 0; from 5: which node of which cluster the client means (KIP-1242). A version that is not served is answered in
+// version 0. Source of behaviour: KafkaApis.handleApiVersionsRequest, SimpleApiVersionManager.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ namespace klamm::server {
 class ApiVersionsHandler final : public ApiHandler {
  public:
   // `apis` is the table this handler stands in.
-  ApiVersionsHandler(const ApiTable& apis, const hosting::MetadataPublisher& metadata, std::string cluster_id, BrokerId node_id,
-                     std::int16_t kraft_version);
+  ApiVersionsHandler(const ApiTable& apis, const hosting::MetadataPublisher& metadata, std::string cluster_id,
+                     BrokerId node_id, std::int16_t kraft_version);
 
   runtime::Task<void> answer(Exchange& exchange) override;
 

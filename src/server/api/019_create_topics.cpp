@@ -6,7 +6,8 @@
 
 namespace klamm::server {
 
-runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(const RequestContext& context, const Request& request) {
+runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(const RequestContext& context,
+                                                                          const Request& request) {
   using security::Operation;
   using security::ResourceType;
   Request allowed = request;
@@ -44,10 +45,12 @@ runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(const 
   co_return response;
 }
 
-protocol::CreateTopicsResponse CreateTopicsHandler::failed(const RequestContext&, const Request& request, const Error& error) const {
+protocol::CreateTopicsResponse CreateTopicsHandler::failed(const RequestContext&, const Request& request,
+                                                           const Error& error) const {
   Response response;
   for (const auto& topic : request.topics) {
-    response.topics.push_back({.name = topic.name, .error_code = wire_of(error.code), .error_message = own_message(error)});
+    response.topics.push_back(
+        {.name = topic.name, .error_code = wire_of(error.code), .error_message = own_message(error)});
   }
   return response;
 }

@@ -1,6 +1,6 @@
-// CreateTopics, versions 2 to 7. From 4: -1 partitions and replicas mean the broker's defaults; from 5: the answer tells
-// what was made; from 7: the topic's id. The controller decides; this handler asks who may.
-// Source of behaviour: ControllerApis.createTopics.
+// CreateTopics, versions 2 to 7. From 4: -1 partitions and replicas mean the broker's defaults; from 5: the answer
+// tells what was made; from 7: the topic's id. The controller decides; this handler asks who may. Source of behaviour:
+// ControllerApis.createTopics.
 #pragma once
 
 #include "hosting/controller_channel.h"
@@ -18,8 +18,13 @@ class CreateTopicsHandler final : public Handler<protocol::CreateTopicsRequest, 
   using Response = protocol::CreateTopicsResponse;
 
   CreateTopicsHandler(const hosting::MetadataPublisher& metadata, hosting::ControllerChannel& controller,
-                      const replication::PartitionTable& partitions, const security::Authorizer& authorizer, BrokerId node_id)
-      : metadata_(metadata), controller_(controller), partitions_(partitions), authorizer_(authorizer), node_id_(node_id) {}
+                      const replication::PartitionTable& partitions, const security::Authorizer& authorizer,
+                      BrokerId node_id)
+      : metadata_(metadata),
+        controller_(controller),
+        partitions_(partitions),
+        authorizer_(authorizer),
+        node_id_(node_id) {}
 
   runtime::Task<Response> handle(const RequestContext& context, const Request& request) override;
   Response failed(const RequestContext& context, const Request& request, const Error& error) const override;

@@ -8,7 +8,8 @@ namespace klamm::server {
 using security::Operation;
 using security::ResourceType;
 
-runtime::Task<DeleteTopicsHandler::Response> DeleteTopicsHandler::handle(const RequestContext& context, const Request& request) {
+runtime::Task<DeleteTopicsHandler::Response> DeleteTopicsHandler::handle(const RequestContext& context,
+                                                                         const Request& request) {
   Request allowed = request;
   Response refused;
   if (!authorizer_.allows(context.identity, Operation::remove, {ResourceType::cluster, security::cluster_resource})) {
@@ -30,7 +31,9 @@ runtime::Task<DeleteTopicsHandler::Response> DeleteTopicsHandler::handle(const R
       answer.error_message = error_message(ErrorCode::topic_authorization_failed);
       return true;
     };
-    const auto refuse_name = [&](const std::string& name) { return refuse(name, zero_uuid, image->topic(name) != nullptr); };
+    const auto refuse_name = [&](const std::string& name) {
+      return refuse(name, zero_uuid, image->topic(name) != nullptr);
+    };
     std::erase_if(allowed.topic_names, refuse_name);
     std::erase_if(allowed.topics, [&](const auto& topic) {
       if (topic.name) return topic.topic_id.is_zero() && refuse_name(*topic.name);  // both: malformed, whoever asks

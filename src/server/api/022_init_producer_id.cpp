@@ -2,16 +2,19 @@
 
 namespace klamm::server {
 
-runtime::Task<protocol::InitProducerIdResponse> InitProducerIdHandler::handle(const RequestContext& context, const Request& request) {
+runtime::Task<protocol::InitProducerIdResponse> InitProducerIdHandler::handle(const RequestContext& context,
+                                                                              const Request& request) {
   using security::Operation;
   using security::ResourceType;
   const auto refuse = [&](ErrorCode code) { return failed(context, request, {code, {}}); };
   if (request.transactional_id) {
-    if (!authorizer_.allows(context.identity, Operation::write, {ResourceType::transactional_id, *request.transactional_id})) {
+    if (!authorizer_.allows(context.identity, Operation::write,
+                            {ResourceType::transactional_id, *request.transactional_id})) {
       co_return refuse(ErrorCode::transactional_id_authorization_failed);
     }
     if (request.transactional_id->empty()) co_return refuse(ErrorCode::invalid_request);
-  } else if (!authorizer_.allows(context.identity, Operation::idempotent_write, {ResourceType::cluster, security::cluster_resource})) {
+  } else if (!authorizer_.allows(context.identity, Operation::idempotent_write,
+                                 {ResourceType::cluster, security::cluster_resource})) {
     co_return refuse(ErrorCode::cluster_authorization_failed);
   }
   // Both or neither: the id that the producer has, and its epoch.
@@ -29,7 +32,8 @@ runtime::Task<protocol::InitProducerIdResponse> InitProducerIdHandler::handle(co
   co_return response;
 }
 
-protocol::InitProducerIdResponse InitProducerIdHandler::failed(const RequestContext&, const Request&, const Error& error) const {
+protocol::InitProducerIdResponse InitProducerIdHandler::failed(const RequestContext&, const Request&,
+                                                               const Error& error) const {
   Response response;
   response.error_code = wire_of(error.code);
   response.producer_id = -1;

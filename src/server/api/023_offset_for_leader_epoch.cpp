@@ -30,7 +30,8 @@ runtime::Task<OffsetForLeaderEpochHandler::Response> OffsetForLeaderEpochHandler
         answer.error_code = wire_of(partition.error().code);
         continue;
       }
-      const auto end = (*partition)->end_offset_of(LeaderEpoch(asked.leader_epoch), LeaderEpoch(asked.current_leader_epoch));
+      const auto end =
+          (*partition)->end_offset_of(LeaderEpoch(asked.leader_epoch), LeaderEpoch(asked.current_leader_epoch));
       if (!end) {
         answer.error_code = wire_of(end.error().code);
         continue;

@@ -14,16 +14,24 @@ using metadata::ConfigResourceType;
 
 ConfigResourceType type_of(const protocol::DescribeConfigsRequest::DescribeConfigsResource& resource) {
   switch (resource.resource_type) {
-    case 2: return ConfigResourceType::topic;
-    case 4: return ConfigResourceType::broker;
-    case 8: return ConfigResourceType::broker_logger;
-    case 16: return ConfigResourceType::client_metrics;
-    case 32: return ConfigResourceType::group;
-    default: return ConfigResourceType::unknown;
+    case 2:
+      return ConfigResourceType::topic;
+    case 4:
+      return ConfigResourceType::broker;
+    case 8:
+      return ConfigResourceType::broker_logger;
+    case 16:
+      return ConfigResourceType::client_metrics;
+    case 32:
+      return ConfigResourceType::group;
+    default:
+      return ConfigResourceType::unknown;
   }
 }
 
-config::Properties properties_of(const metadata::ConfigEntries& entries) { return {entries.begin(), entries.end()}; }
+config::Properties properties_of(const metadata::ConfigEntries& entries) {
+  return {entries.begin(), entries.end()};
+}
 
 }  // namespace
 
@@ -80,9 +88,11 @@ bool DescribeConfigsHandler::allowed(const RequestContext& context, const Resour
   using security::ResourceType;
   switch (type_of(resource)) {
     case ConfigResourceType::topic:
-      return authorizer_.allows(context.identity, Operation::describe_configs, {ResourceType::topic, resource.resource_name});
+      return authorizer_.allows(context.identity, Operation::describe_configs,
+                                {ResourceType::topic, resource.resource_name});
     case ConfigResourceType::group:
-      return authorizer_.allows(context.identity, Operation::describe_configs, {ResourceType::group, resource.resource_name});
+      return authorizer_.allows(context.identity, Operation::describe_configs,
+                                {ResourceType::group, resource.resource_name});
     default:
       return authorizer_.allows(context.identity, Operation::describe_configs,
                                 {ResourceType::cluster, security::cluster_resource});
@@ -104,14 +114,16 @@ Result<std::vector<config::DescribedConfig>> DescribeConfigsHandler::describe(co
       return std::move(*described);
     }
     case ConfigResourceType::broker:
-    case ConfigResourceType::broker_logger: return describe_broker(resource);
+    case ConfigResourceType::broker_logger:
+      return describe_broker(resource);
     case ConfigResourceType::client_metrics:
       if (name.empty()) return fail(ErrorCode::invalid_request, "Client metrics subscription name must not be empty");
       return config::DynamicConfig::describe_client_metrics(overrides());
     case ConfigResourceType::group:
       if (name.empty()) return fail(ErrorCode::invalid_request, "Group name must not be empty");
       return settings_()->describe_group(overrides());
-    case ConfigResourceType::unknown: break;
+    case ConfigResourceType::unknown:
+      break;
   }
   return fail(ErrorCode::invalid_request);
 }
@@ -128,9 +140,8 @@ Result<std::vector<config::DescribedConfig>> DescribeConfigsHandler::describe_br
   if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size())
     return fail(ErrorCode::invalid_request, fmt::format("Broker id must be an integer, but it is: {}", name));
   if (BrokerId(id) != node_id_)
-    return fail(ErrorCode::invalid_request,
-                fmt::format("Unexpected broker id, expected {}{} but received {}", node_id_,
-                            loggers ? "" : " or empty string,", name));
+    return fail(ErrorCode::invalid_request, fmt::format("Unexpected broker id, expected {}{} but received {}", node_id_,
+                                                        loggers ? "" : " or empty string,", name));
   if (!loggers) return settings_()->describe_broker();
   // There is one level for all that is logged.
   config::DescribedConfig root;

@@ -6,7 +6,8 @@
 
 namespace klamm::server {
 
-runtime::Task<AlterConfigsHandler::Response> AlterConfigsHandler::handle(const RequestContext& context, const Request& request) {
+runtime::Task<AlterConfigsHandler::Response> AlterConfigsHandler::handle(const RequestContext& context,
+                                                                         const Request& request) {
   Request allowed = request;
   allowed.resources.clear();
   Response refused;
@@ -35,7 +36,8 @@ runtime::Task<AlterConfigsHandler::Response> AlterConfigsHandler::handle(const R
   co_return response;
 }
 
-AlterConfigsHandler::Response AlterConfigsHandler::failed(const RequestContext&, const Request& request, const Error& error) const {
+AlterConfigsHandler::Response AlterConfigsHandler::failed(const RequestContext&, const Request& request,
+                                                          const Error& error) const {
   return controller::failed(request, error);
 }
 

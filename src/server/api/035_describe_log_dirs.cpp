@@ -10,7 +10,9 @@ namespace klamm::server {
 
 namespace {
 // "orders-0.<32 hex>-future": the directory of a replica that is being moved to here.
-bool is_future(const storage::Log& log) { return log.path().ends_with("-future"); }
+bool is_future(const storage::Log& log) {
+  return log.path().ends_with("-future");
+}
 }  // namespace
 
 runtime::Task<DescribeLogDirsHandler::Response> DescribeLogDirsHandler::handle(const RequestContext& context,
@@ -27,7 +29,8 @@ runtime::Task<DescribeLogDirsHandler::Response> DescribeLogDirsHandler::handle(c
   for (const auto* directory : directories_.directories()) {
     auto& result = response.results.emplace_back(describe(request, *directory, logs));
     if (self && self->cordoned_directories)
-      result.is_cordoned = std::ranges::find(*self->cordoned_directories, directory->id()) != self->cordoned_directories->end();
+      result.is_cordoned =
+          std::ranges::find(*self->cordoned_directories, directory->id()) != self->cordoned_directories->end();
     if (result.error_code != 0) continue;
     // Asking the file system may wait for it.
     try {
@@ -54,7 +57,8 @@ DescribeLogDirsHandler::Response::DescribeLogDirsResult DescribeLogDirsHandler::
   }
   std::map<std::string_view, std::set<std::int32_t>> wanted;
   if (request.topics)
-    for (const auto& topic : *request.topics) wanted[topic.topic].insert(topic.partitions.begin(), topic.partitions.end());
+    for (const auto& topic : *request.topics)
+      wanted[topic.topic].insert(topic.partitions.begin(), topic.partitions.end());
 
   std::map<std::string, Response::DescribeLogDirsTopic> topics;
   for (const auto& log : logs) {

@@ -6,7 +6,8 @@
 
 namespace klamm::server {
 
-runtime::Task<IncrementalAlterConfigsHandler::Response> IncrementalAlterConfigsHandler::handle(const RequestContext& context, const Request& request) {
+runtime::Task<IncrementalAlterConfigsHandler::Response> IncrementalAlterConfigsHandler::handle(
+    const RequestContext& context, const Request& request) {
   Request allowed = request;
   allowed.resources.clear();
   Response refused;
@@ -35,7 +36,9 @@ runtime::Task<IncrementalAlterConfigsHandler::Response> IncrementalAlterConfigsH
   co_return response;
 }
 
-IncrementalAlterConfigsHandler::Response IncrementalAlterConfigsHandler::failed(const RequestContext&, const Request& request, const Error& error) const {
+IncrementalAlterConfigsHandler::Response IncrementalAlterConfigsHandler::failed(const RequestContext&,
+                                                                                const Request& request,
+                                                                                const Error& error) const {
   return controller::failed(request, error);
 }
 

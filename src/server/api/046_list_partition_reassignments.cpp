@@ -27,9 +27,11 @@ runtime::Task<ListPartitionReassignmentsHandler::Response> ListPartitionReassign
 }
 
 void ListPartitionReassignmentsHandler::add(const metadata::Topic& topic, std::int32_t index,
-                                            const metadata::PartitionRegistration& partition, Response& response) const {
+                                            const metadata::PartitionRegistration& partition,
+                                            Response& response) const {
   if (!partition.is_reassigning()) return;
-  if (response.topics.empty() || response.topics.back().name != topic.name) response.topics.emplace_back().name = topic.name;
+  if (response.topics.empty() || response.topics.back().name != topic.name)
+    response.topics.emplace_back().name = topic.name;
   auto& ongoing = response.topics.back().partitions.emplace_back();
   ongoing.partition_index = index;
   ongoing.replicas = partition.replicas;

@@ -12,7 +12,9 @@ namespace {
 constexpr std::int8_t broker_endpoint = 1;
 constexpr std::int8_t controller_endpoint = 2;
 
-std::string_view name_of(std::int8_t endpoint) { return endpoint == broker_endpoint ? "BROKER" : "CONTROLLER"; }
+std::string_view name_of(std::int8_t endpoint) {
+  return endpoint == broker_endpoint ? "BROKER" : "CONTROLLER";
+}
 
 }  // namespace
 
@@ -52,13 +54,14 @@ runtime::Task<DescribeClusterHandler::Response> DescribeClusterHandler::handle(c
   co_return response;
 }
 
-// A controller knows its peers from their registrations, which older levels do not have, and asks for more than a broker
-// does. Source: ControllerApis.handleDescribeCluster.
+// A controller knows its peers from their registrations, which older levels do not have, and asks for more than a
+// broker does. Source: ControllerApis.handleDescribeCluster.
 void DescribeClusterHandler::check_controller_may_tell(const RequestContext& context) const {
   const auto level = metadata_.image(context.reactor)->metadata_version();
   if (!level)
-    throw RequestFailed(ErrorCode::unsupported_version,
-                        "There is no finalized MetadataVersion, so direct-to-controller communication is not supported.");
+    throw RequestFailed(
+        ErrorCode::unsupported_version,
+        "There is no finalized MetadataVersion, so direct-to-controller communication is not supported.");
   if (!level->supports_controller_registration())
     throw RequestFailed(ErrorCode::unsupported_version,
                         "Direct-to-controller communication is not supported with the current MetadataVersion.");
@@ -67,7 +70,8 @@ void DescribeClusterHandler::check_controller_may_tell(const RequestContext& con
     throw RequestFailed(ErrorCode::cluster_authorization_failed);
 }
 
-void DescribeClusterHandler::list_brokers(const RequestContext& context, const Request& request, Response& response) const {
+void DescribeClusterHandler::list_brokers(const RequestContext& context, const Request& request,
+                                          Response& response) const {
   const metadata::ImageRef image = metadata_.image(context.reactor);
   for (const auto& [id, broker] : image->brokers()) {
     const auto* endpoint = broker->endpoint(context.identity.listener);

@@ -8,8 +8,8 @@
 
 namespace klamm::server {
 
-runtime::Task<DescribeTopicPartitionsHandler::Response> DescribeTopicPartitionsHandler::handle(const RequestContext& context,
-                                                                                               const Request& request) {
+runtime::Task<DescribeTopicPartitionsHandler::Response> DescribeTopicPartitionsHandler::handle(
+    const RequestContext& context, const Request& request) {
   const metadata::ImageRef image = metadata_.image(context.reactor);
   const bool all = request.topics.empty();
   const std::string_view first = request.cursor ? std::string_view(request.cursor->topic_name) : std::string_view();
@@ -23,8 +23,9 @@ runtime::Task<DescribeTopicPartitionsHandler::Response> DescribeTopicPartitionsH
     for (const auto& topic : request.topics)
       if (topic.name >= first) names.insert(topic.name);
     if (request.cursor && !names.contains(first))
-      throw RequestFailed(ErrorCode::invalid_request,
-                          fmt::format("DescribeTopicPartitionsRequest topic list should contain the cursor topic: {}", first));
+      throw RequestFailed(
+          ErrorCode::invalid_request,
+          fmt::format("DescribeTopicPartitionsRequest topic list should contain the cursor topic: {}", first));
   }
   if (request.cursor && request.cursor->partition_index < 0)
     throw RequestFailed(ErrorCode::invalid_request, "DescribeTopicPartitionsRequest cursor partition must be valid");
@@ -75,8 +76,9 @@ runtime::Task<DescribeTopicPartitionsHandler::Response> DescribeTopicPartitionsH
   co_return response;
 }
 
-DescribeTopicPartitionsHandler::Response::DescribeTopicPartitionsResponsePartition DescribeTopicPartitionsHandler::describe(
-    const RequestContext& context, const metadata::Image& image, const metadata::Topic& topic, std::int32_t index) const {
+DescribeTopicPartitionsHandler::Response::DescribeTopicPartitionsResponsePartition
+DescribeTopicPartitionsHandler::describe(const RequestContext& context, const metadata::Image& image,
+                                         const metadata::Topic& topic, std::int32_t index) const {
   Response::DescribeTopicPartitionsResponsePartition answer;
   answer.partition_index = index;
   const auto* partition = topic.partition(index);
@@ -85,8 +87,7 @@ DescribeTopicPartitionsHandler::Response::DescribeTopicPartitionsResponsePartiti
     return answer;
   }
   const auto* leader = image.broker(BrokerId(partition->leader));
-  const bool ready =
-      BrokerId(partition->leader) != node_id_ || is_ready(partitions_, topic.id, PartitionIndex(index));
+  const bool ready = BrokerId(partition->leader) != node_id_ || is_ready(partitions_, topic.id, PartitionIndex(index));
   answer.leader_id = leader && ready && leader->endpoint(context.identity.listener) ? partition->leader : -1;
   answer.leader_epoch = partition->leader_epoch;
   answer.replica_nodes = partition->replicas;
