@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -62,6 +63,20 @@ std::optional<std::string> node_id(const std::vector<std::string>& directories) 
   return std::nullopt;
 }
 
+// SIGNAL in the environment, as Kafka's script has it: TERM without it.
+int chosen_signal() {
+  const char* name = std::getenv("SIGNAL");
+  if (name == nullptr || *name == '\0') return SIGTERM;
+  std::string_view text = name;
+  if (text.starts_with("SIG")) text.remove_prefix(3);
+  constexpr std::pair<std::string_view, int> known[] = {{"TERM", SIGTERM}, {"INT", SIGINT},   {"HUP", SIGHUP},
+                                                        {"KILL", SIGKILL}, {"QUIT", SIGQUIT}, {"ABRT", SIGABRT}};
+  for (const auto& [signal_name, number] : known) {
+    if (text == signal_name || text == std::to_string(number)) return number;
+  }
+  throw std::runtime_error(fmt::format("SIGNAL={}: invalid signal specification", name));
+}
+
 bool is_alive(pid_t process) {
   if (::kill(process, 0) != 0) return false;
   // A process that has ended but was not waited for by its parent is no longer a broker.
@@ -74,7 +89,9 @@ bool is_alive(pid_t process) {
 
 int server_stop_tool(Arguments arguments, Streams& streams) {
   CommandLine line(
-      streams, "Ends the brokers of this machine with SIGTERM and waits until they have ended.",
+      streams,
+      "Ends the brokers of this machine with SIGTERM, or the signal that SIGNAL in the environment names, and waits "
+      "until they have ended.",
       {{.name = "process-role",
         .takes = Takes::value,
         .described_as = "role",
@@ -88,6 +105,7 @@ int server_stop_tool(Arguments arguments, Streams& streams) {
     streams.error_line("Process role must be either 'broker' or 'controller'");
     return 1;
   }
+  const int signal = chosen_signal();
   std::vector<pid_t> brokers;
   for (const std::string& name : names_in("/proc")) {
     pid_t process = 0;
@@ -104,7 +122,7 @@ int server_stop_tool(Arguments arguments, Streams& streams) {
   }
   int code = 0;
   for (const pid_t broker : brokers) {
-    if (::kill(broker, SIGTERM) == 0) continue;
+    if (::kill(broker, signal) == 0) continue;
     streams.error_line("Process {} cannot be told to stop: {}", broker, std::strerror(errno));
     code = 1;
   }
