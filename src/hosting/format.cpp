@@ -233,8 +233,7 @@ class Formatting {
   }
 
   void format(const std::string& directory) {
-    const std::vector<std::string> parents = parents_of_new(directory);
-    disk_.make_directories(directory);
+    disk_.make_durable_directories(directory);
     storage::MetaProperties properties;
     properties.cluster_id = request_.cluster_id;
     properties.node_id = BrokerId(request_.node_id);
@@ -246,17 +245,6 @@ class Formatting {
     }
     // Last: with it the directory counts as formatted.
     storage::write_meta_properties(disk_, directory, properties, now_);
-    for (const std::string& parent : parents) disk_.sync_directory(parent);
-  }
-
-  // The directories that get a new entry when this one is made.
-  std::vector<std::string> parents_of_new(std::string directory) const {
-    std::vector<std::string> parents;
-    while (!disk_.exists(directory)) {
-      directory = parent_of(directory);
-      parents.push_back(directory);
-    }
-    return parents;
   }
 
   void write_bootstrap(const std::string& directory) {
@@ -292,12 +280,6 @@ class Formatting {
     writer.finish();
     disk_.sync_directory(log);
     disk_.sync_directory(directory);
-  }
-
-  static std::string parent_of(const std::string& path) {
-    const std::size_t slash = path.find_last_of('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
   }
 
   void say(std::string line) const {
