@@ -460,7 +460,7 @@ void Log::State::publish_staged() {
     log_end = scratch->end;
     producers_end = scratch->end;
     closed_cleanly = false;
-    flush_later = settings->flush_ms != LogSettings::endless && !flush_due;
+    flush_later = settings->flush_ms != LogSettings::endless && flush_due == runtime::never;
     if (flush_later) flush_due = later(environment.clock.now(), settings->flush_ms);
   }
   const bool sync = log_end - flushed >= settings->flush_messages;

@@ -158,7 +158,7 @@ void Log::State::FlushJob::done() {
       state_.touch(LogDirectory::recovery_point_moved);
     }
     indexes_ = false;
-    if (state_.flushed >= state_.log_end) state_.flush_due.reset();
+    if (state_.flushed >= state_.log_end) state_.flush_due = runtime::never;
   }
   done_.advance(Offset(finished));
   {

@@ -145,18 +145,23 @@ struct Log::State {
   LogFiles files;
   LogSettingsRef settings;
   std::optional<Uuid> topic_id;
-  std::atomic<bool> closed{false};  // read without the lock too
 
   Offset log_start{0};
   Offset local_log_start{0};
   Offset high_watermark{0};
   Offset log_end{0};
-  std::uint32_t truncations = 0;
   Offset flushed{0};            // the recovery point
   bool closed_cleanly = false;  // and untouched since, or about to be closed: indexes too are on disk
   std::optional<Offset> first_unstable;
   LeaderEpoch writer_epoch = no_leader_epoch;
+  std::uint32_t truncations = 0;
+  std::atomic<bool> closed{false};  // read without the lock too
   bool is_leader = false;
+  bool turn_taken = false;
+  bool rebuild_wanted = false;  // some segment's indexes are wrong
+  bool epochs_unsaved = false;
+  bool names_unsynced = false;       // files were made in the log's directory
+  bool parent_unsynced = false;      // the directory itself was made
   std::vector<SegmentRef> segments;  // by base offset, never empty once open; the last is the active one
   LeaderEpochs epochs;
   ProducerState producers;
@@ -167,12 +172,10 @@ struct Log::State {
   };
   std::unique_ptr<Hints> hints;
   std::vector<PendingDeletion> deletions;
-  std::optional<runtime::MonoTime> flush_due;  // flush.ms after the first append that is not flushed
-  bool rebuild_wanted = false;                 // some segment's indexes are wrong
+  runtime::MonoTime flush_due = runtime::never;  // flush.ms after the first append that is not flushed
 
   // --- the turn ----------------------------------------------------------------------------------------------------
-  bool turn_taken = false;  // under `lock`, as is the queue
-  TurnWaiter* first_waiter = nullptr;
+  TurnWaiter* first_waiter = nullptr;  // under `lock`
   TurnWaiter* last_waiter = nullptr;
   std::unique_ptr<AppendScratch> scratch;
   std::vector<Offset> snapshots;  // offsets of the .snapshot files, ascending
@@ -181,11 +184,8 @@ struct Log::State {
 
   // --- flushing ----------------------------------------------------------------------------------------------------
   class FlushJob;
-  std::unique_ptr<FlushJob> flush_job;  // made when first needed
-  bool epochs_unsaved = false;          // under `lock`, as the rest
-  bool names_unsynced = false;          // files were made in the log's directory
-  bool parent_unsynced = false;         // the directory itself was made
-  std::vector<Offset> snapshots_unsynced;
+  std::unique_ptr<FlushJob> flush_job;     // made when first needed
+  std::vector<Offset> snapshots_unsynced;  // under `lock`
 
   // --- log.cpp -----------------------------------------------------------------------------------------------------
   std::string partition() const { return log.name().to_string(); }

@@ -196,7 +196,7 @@ runtime::MonoTime Log::due() const {
   const ShortLock::Guard guard(state_->lock);
   if (state_->closed) return runtime::never;
   if (state_->rebuild_wanted) return runtime::MonoTime{};
-  auto at = state_->flush_due.value_or(runtime::never);
+  auto at = state_->flush_due;
   for (const auto& deletion : state_->deletions) at = std::min(at, deletion.at);
   return at;
 }
@@ -268,8 +268,8 @@ runtime::Task<void> Log::upkeep(Reactor& reactor) {
   bool flush = false;
   {
     const ShortLock::Guard guard(state.lock);
-    flush = state.flush_due && *state.flush_due <= now;
-    if (flush) state.flush_due.reset();
+    flush = state.flush_due <= now;
+    if (flush) state.flush_due = runtime::never;
   }
   if (flush) state.request_flush(&reactor, log_end());
   TurnWaiter turn(state, reactor, nullptr);
