@@ -31,6 +31,7 @@ void BrokerProcess::start() {
   if (const std::uint64_t n = std::exchange(crash_next_start_, 0)) host_.crash_at_disk_call(n, crash_kind_);
   state_ = State::starting;
   ++starts_;
+  history_.broker_started();
   runtime::Reactor& home = *host_.environment().reactors.front();
   tasks_ = std::make_unique<runtime::TaskGroup>(home);
   tasks_->start(live());

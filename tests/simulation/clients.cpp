@@ -109,6 +109,7 @@ Task<void> Clients::produce_life(const ProducerPlan& plan, sim::Chance& chance, 
                                               .producer = producer,
                                               .number = number,
                                               .idempotent = plan.idempotent,
+                                              .one_in_flight = plan.one_in_flight,
                                               .promised = plan.promised});
     const auto delivered = [this, write](const client::Result<client::Produced>& result) {
       result ? history_.acknowledged(write, result->offset) : history_.failed(write);

@@ -28,6 +28,7 @@ struct ProducerPlan {
   client::Properties properties;
   bool idempotent = true;
   bool promised = true;
+  bool one_in_flight = false;
   int records = 100;
   int burst_max = 10;             // records given at once
   runtime::Duration pause_max{};  // between bursts

@@ -4,7 +4,9 @@
 //   R3  an offset has one record, for every reader and for ever (of a lazy topic: between two power cuts)
 //   R4  no reader sees what nobody sent
 //   R5  offsets of one reader grow by one
-//   R6  an idempotent producer's records are there once, and in the order in which it sent them
+//   R6  an idempotent producer's records are there once, and in the order in which it sent them. One that had several
+//       requests on their way when the broker was started anew may have older ones twice: the snapshot of a log keeps
+//       the last batch of each producer only, as Kafka's does, and so do its files
 //   R7  what was acknowledged before another send began stands before it
 //   R8  a topic whose creation was acknowledged is there, one whose deletion was acknowledged never comes back
 #pragma once
@@ -28,9 +30,12 @@ struct Write {
   int producer = 0;   // each life of a producer object has its own
   int number = 0;     // in the order of sending
   bool idempotent = true;
-  bool promised = true;                // acks=all or 1: an acknowledgement means that it was appended
-  unsigned cuts_before = 0;            // power cuts of the broker before it was sent
-  unsigned cuts_after = 0;             // ... before it was answered
+  bool one_in_flight = true;   // at most one request at a time
+  bool promised = true;        // acks=all or 1: an acknowledgement means that it was appended
+  unsigned cuts_before = 0;    // power cuts of the broker before it was sent
+  unsigned cuts_after = 0;     // ... before it was answered
+  unsigned starts_before = 0;  // of the broker
+  unsigned starts_after = 0;
   std::uint64_t begun = 0;             // of the history's own clock of steps
   std::uint64_t ended = 0;             // 0: never
   std::optional<std::int64_t> offset;  // acknowledged
@@ -42,6 +47,7 @@ class History {
 
   // The broker lost power: what is not synced may be gone.
   void power_cut() { ++cuts_; }
+  void broker_started() { ++starts_; }
   unsigned cuts() const { return cuts_; }
   std::size_t begin(Write write);
   void acknowledged(std::size_t write, std::int64_t offset);
@@ -65,6 +71,8 @@ class History {
   std::size_t writes() const { return writes_.size(); }
   std::size_t acknowledged() const { return acknowledged_; }
   std::size_t reads() const { return reads_; }
+  // Records that are there twice as R6 allows.
+  std::size_t allowed_duplicates() const { return allowed_duplicates_; }
 
  private:
   bool lazy(const PartitionName& partition) const;
@@ -76,6 +84,7 @@ class History {
 
   std::vector<std::string> lazy_;
   unsigned cuts_ = 0;
+  unsigned starts_ = 0;
   std::uint64_t step_ = 0;
   int producers_ = 0;
   int readers_ = 0;
@@ -89,6 +98,7 @@ class History {
   std::map<std::pair<int, PartitionName>, std::int64_t> positions_;
   std::size_t acknowledged_ = 0;
   std::size_t reads_ = 0;
+  std::size_t allowed_duplicates_ = 0;
   std::vector<std::string> failures_;
 };
 

@@ -66,10 +66,11 @@ std::optional<Command> parse(int count, char** arguments) {
 
 std::string line_of(std::uint64_t seed, const StoryOutcome& outcome) {
   return fmt::format(
-      "seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} power cuts, {:.1f} "
-      "s\n",
+      "seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} power cuts, {} "
+      "allowed duplicates, {:.1f} s\n",
       seed, outcome.failures.empty() ? "ok" : "FAILED", outcome.trace_hash, outcome.trace_lines, outcome.operations,
-      outcome.acknowledged, outcome.reads, outcome.starts, outcome.power_cuts, outcome.virtual_seconds);
+      outcome.acknowledged, outcome.reads, outcome.starts, outcome.power_cuts, outcome.allowed_duplicates,
+      outcome.virtual_seconds);
 }
 
 std::string report_of(std::uint64_t seed, const StoryOutcome& outcome) {

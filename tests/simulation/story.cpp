@@ -54,6 +54,7 @@ class Story {
     for (const auto& clients : clients_) outcome.operations += clients->operations();
     outcome.acknowledged = history_->acknowledged();
     outcome.reads = history_->reads();
+    outcome.allowed_duplicates = history_->allowed_duplicates();
     outcome.starts = broker_->starts();
     outcome.power_cuts = history_->cuts();
     outcome.virtual_seconds = std::chrono::duration<double>(world_.now().time_since_epoch()).count();
@@ -103,6 +104,8 @@ class Story {
       plan.properties = {{"enable.idempotence", "false"}, {"acks", kind == 1 ? "1" : "all"}};
       plan.idempotent = false;
     }
+    plan.one_in_flight = chance_.one_in(2);
+    if (plan.one_in_flight) plan.properties["max.in.flight.requests.per.connection"] = "1";
     if (chance_.one_in(2)) plan.properties["linger.ms"] = std::to_string(chance_.below(20));
     if (chance_.one_in(2)) plan.properties["batch.size"] = std::to_string(chance_.between(100, 16384));
     if (chance_.one_in(3)) plan.properties["compression.type"] = chance_.one_in(2) ? "lz4" : "zstd";
