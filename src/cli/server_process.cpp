@@ -16,8 +16,7 @@
 namespace klamm::cli {
 namespace {
 
-// --- signals
-// -----------------------------------------------------------------------------------------------------------
+// --- signals ---------------------------------------------------------------------------------------------------------
 
 // A signal handler has no argument of its own: what it reaches is process-wide by nature.
 struct StopRequest final : runtime::Work {
@@ -65,8 +64,7 @@ std::string_view signal_name(int number) {
   return number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP";
 }
 
-// --- the broker's life
-// -------------------------------------------------------------------------------------------------
+// --- the broker's life -----------------------------------------------------------------------------------------------
 
 constexpr std::string_view main_logger = "kafka.Kafka$";
 

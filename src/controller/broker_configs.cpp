@@ -78,7 +78,7 @@ Result<void> check_broker_layer(const config::DynamicConfig& broker,
 Result<void> check_broker_layer(const config::DynamicConfig& broker,
                                 const protocol::AlterConfigsRequest::AlterConfigsResource& resource) {
   config::Properties layer;
-  for (const auto& config : resource.configs) layer[config.name] = *config.value;
+  for (const auto& config : resource.configs) layer[config.name] = config.value.value_or("");
   return answer(broker.validate_broker_change(layer, !resource.resource_name.empty()));
 }
 
@@ -139,9 +139,9 @@ Response reassemble_each(const Request& request, const std::vector<std::optional
     result.resource_type = resource.resource_type;
     result.resource_name = resource.resource_name;
     result.error_message.reset();
-    if (answers[i]) {
-      result.error_code = wire_of(answers[i]->code);
-      result.error_message = message_of(*answers[i]);
+    if (const auto& answer = answers[i]) {
+      result.error_code = wire_of(answer->code);
+      result.error_message = message_of(*answer);
     } else if (const auto found = theirs.find({resource.resource_type, resource.resource_name});
                found != theirs.end()) {
       result.error_code = found->second->error_code;

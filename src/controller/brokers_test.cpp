@@ -175,7 +175,7 @@ TEST(BrokersTest, ABrokerThatFallsSilentIsFencedAndAnotherLeads) {
   EXPECT_EQ(story.image().partition("t", 0)->leader, 2);
   story.heartbeat(2);
   ASSERT_EQ(story.timers.size(), 1u);
-  EXPECT_GT(*story.timers[0].after, 9s);
+  EXPECT_GT(story.timers[0].after.value_or(0s), 9s);
   story.now += 9s + 2ms;
   story.fire(story.timers[0].name);
   EXPECT_EQ(story.record_types(),

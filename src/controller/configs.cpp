@@ -300,7 +300,7 @@ Result<Outcome<protocol::IncrementalAlterConfigsResponse>> incremental_alter_con
     const State& state, const protocol::IncrementalAlterConfigsRequest& request) {
   using Response = protocol::IncrementalAlterConfigsResponse;
   return alter_each<Response>(
-      state, request, [&](ConfigResource resource, const auto& asked) -> Result<metadata::Records> {
+      state, request, [&](const ConfigResource& resource, const auto& asked) -> Result<metadata::Records> {
         ConfigChanges changes;
         for (const auto& config : asked.configs) {
           // As Kafka, which does not expect it.
@@ -314,7 +314,7 @@ Result<Outcome<protocol::IncrementalAlterConfigsResponse>> incremental_alter_con
 Result<Outcome<protocol::AlterConfigsResponse>> alter_configs(const State& state,
                                                               const protocol::AlterConfigsRequest& request) {
   return alter_each<protocol::AlterConfigsResponse>(
-      state, request, [&](ConfigResource resource, const auto& asked) -> Result<metadata::Records> {
+      state, request, [&](const ConfigResource& resource, const auto& asked) -> Result<metadata::Records> {
         ConfigChanges changes;
         for (const auto& config : asked.configs) changes[config.name] = {ConfigOperation::set, config.value};
         // What is not named goes.

@@ -30,7 +30,7 @@ class ConfigsTest : public ::testing::Test {
     const auto response = story.request(request);
     return {response.responses.at(0).error_code, response.responses.at(0).error_message.value_or("<null>")};
   }
-  std::string value(std::string key) {
+  std::string value(const std::string& key) {
     const auto& entries = story.image().config({ConfigResourceType::topic, "w1"});
     const auto found = entries.find(key);
     return found == entries.end() ? "<none>" : found->second;

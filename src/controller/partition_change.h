@@ -35,13 +35,13 @@ struct PartitionChange {
 
   Election election = Election::online;
   // What is wanted; nothing: as before.
-  std::optional<std::vector<std::int32_t>> isr = {};
-  std::optional<std::vector<std::int32_t>> replicas = {};
-  std::optional<std::vector<std::int32_t>> removing_replicas = {};
-  std::optional<std::vector<std::int32_t>> adding_replicas = {};
-  std::optional<metadata::LeaderRecoveryState> leader_recovery_state = {};
-  std::vector<std::int32_t> unclean_shutdown_replicas = {};
-  std::map<std::int32_t, Uuid> directories = {};  // by broker
+  std::optional<std::vector<std::int32_t>> isr;
+  std::optional<std::vector<std::int32_t>> replicas;
+  std::optional<std::vector<std::int32_t>> removing_replicas;
+  std::optional<std::vector<std::int32_t>> adding_replicas;
+  std::optional<metadata::LeaderRecoveryState> leader_recovery_state;
+  std::vector<std::int32_t> unclean_shutdown_replicas;
+  std::map<std::int32_t, Uuid> directories;  // by broker
 };
 
 // Nothing when nothing changes.

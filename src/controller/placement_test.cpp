@@ -10,6 +10,7 @@ namespace {
 
 TEST(PlacementTest, RacksAlternateAndLeadersAreSpread) {
   std::vector<UsableBroker> brokers;
+  brokers.reserve(6);
   for (std::int32_t id = 0; id < 6; ++id) brokers.push_back({id, id < 3 ? "a" : "b", false});
   coordination::FreshIds ids(7);
   const auto placed = place_replicas(brokers, {600, 2}, ids);

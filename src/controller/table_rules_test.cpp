@@ -12,7 +12,7 @@ namespace {
 using metadata::ConfigEntries;
 using metadata::ConfigResourceType;
 
-config::BrokerConfigRef file(config::Properties properties = {}) {
+config::BrokerConfigRef file(const config::Properties& properties = {}) {
   auto parsed = config::BrokerConfig::parse(properties);
   EXPECT_TRUE(parsed) << parsed.error().message;
   return *parsed;
@@ -102,8 +102,9 @@ class BrokerConfigsTest : public ::testing::Test {
     const auto done = preprocess(request, *broker, [](const auto& resource, bool) -> Result<void> {
       return fail(ErrorCode::invalid_config, "Logger " + resource.configs.at(0).name + " does not exist!");
     });
-    if (!done.answers.at(0)) return {done.rest.resources.size() == 1 ? 1000 : -1000, "to the controller"};
-    return {wire_of(done.answers[0]->code), done.answers[0]->message};
+    const auto& error = done.answers.at(0);
+    if (!error) return {done.rest.resources.size() == 1 ? 1000 : -1000, "to the controller"};
+    return {wire_of(error->code), error->message};
   }
   std::pair<int, std::string> ask_legacy(std::int8_t type, std::string name, std::string key,
                                          std::optional<std::string> value) {
@@ -115,8 +116,9 @@ class BrokerConfigsTest : public ::testing::Test {
     config.name = std::move(key);
     config.value = std::move(value);
     const auto done = preprocess(request, *broker);
-    if (!done.answers.at(0)) return {1000, "to the controller"};
-    return {wire_of(done.answers[0]->code), done.answers[0]->message};
+    const auto& error = done.answers.at(0);
+    if (!error) return {1000, "to the controller"};
+    return {wire_of(error->code), error->message};
   }
   config::DynamicConfigRef broker = config::DynamicConfig::of(file());
 };

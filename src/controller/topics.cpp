@@ -16,7 +16,6 @@
 namespace klamm::controller {
 namespace {
 
-using metadata::ConfigResource;
 using metadata::ConfigResourceType;
 using metadata::PartitionRegistration;
 using Ids = std::vector<std::int32_t>;

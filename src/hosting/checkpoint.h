@@ -92,7 +92,7 @@ class CheckpointWriter {
     Timestamp last_contained_log_timestamp{0};
     Timestamp now;
     std::int16_t kraft_version = 0;
-    std::optional<protocol::VotersRecord> voters = {};
+    std::optional<protocol::VotersRecord> voters;
   };
 
   CheckpointWriter(runtime::Disk& disk, const std::string& path, Options options);

@@ -1,5 +1,6 @@
 // Warm paths take nothing from the global allocator. The counter stands in for operator new of this whole program.
 #include <gtest/gtest.h>
+#include <sanitizer/allocator_interface.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -13,6 +14,31 @@
 namespace {
 
 std::atomic<std::uint64_t> allocations{0};
+
+}  // namespace
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KLAMM_SANITIZED
+#endif
+#endif
+
+#ifdef KLAMM_SANITIZED
+
+// The sanitizer has an operator new of its own, and tells who asks.
+namespace {
+
+void taken(const volatile void*, std::size_t) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+}
+void given_back(const volatile void*) {}
+[[maybe_unused]] const int installed = __sanitizer_install_malloc_and_free_hooks(taken, given_back);
+
+}  // namespace
+
+#else
+
+namespace {
 
 void* counted(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
@@ -40,6 +66,8 @@ void operator delete(void* memory, std::size_t) noexcept {
 void operator delete[](void* memory, std::size_t) noexcept {
   std::free(memory);
 }
+
+#endif
 
 namespace klamm::runtime::os {
 namespace {
@@ -80,8 +108,6 @@ Task<int> deep(int depth) {
 
 TEST_F(AllocationTest, TheCounterCounts) {
   const std::uint64_t before = allocations.load();
-  delete new int(7);
-  EXPECT_GE(allocations.load(), before);
   const auto text = std::make_unique<std::string>(100, 'x');
   EXPECT_GT(allocations.load(), before);
 }

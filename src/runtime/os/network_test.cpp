@@ -88,24 +88,52 @@ TEST_F(OsNetworkTest, NoDescriptorLeftClosesTheNewcomerAndDoesNotSpin) {
   auto listener = env().network.listen({"127.0.0.1", 0}, {});
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  auto connect = [&]() -> Task<SocketRef> {
+    return env().network.connect(reactor(0), listener->address(), {}, soon());
+  };
+  auto until_kept = [&](std::size_t count) -> Task<void> {
+    while (keeper.sockets.size() < count) {
+      auto waiting = sleep_for(reactor(0), 1ms, tasks_.token());
+      co_await std::move(waiting);
+    }
+  };
+  // Closed by the server: what is read is an end or a reset.
+  auto until_closed = [&](Socket& client) -> Task<void> {
+    Told told(reactor(0));
+    client.listen_to(&told);
+    client.want(true, false);
+    auto closed = told.notice.wait(soon());
+    co_await std::move(closed);
+    EXPECT_TRUE(told.readable);
+    std::byte buffer[8];
+    const IoStatus status = client.read(buffer).status;
+    EXPECT_TRUE(status == IoStatus::end || status == IoStatus::failed);
+    client.want(false, false);
+    client.listen_to(nullptr);
+  };
   auto story = [&]() -> Task<void> {
     listener->join(reactor(0), keeper);
-    Told told(reactor(0));
+    // All of it once with descriptors enough. (Sanitizers ask the kernel about objects they see first, and need one for
+    // it.)
+    auto first = connect();
+    SocketRef early = co_await std::move(first);
+    auto kept = until_kept(1);
+    co_await std::move(kept);
+    keeper.sockets.clear();
+    auto gone = until_closed(*early);
+    co_await std::move(gone);
+    early.reset();
+
     // Room for the client's own end, none for the server's.
     const int next = ::dup(0);
     ::close(next);
     rlimit small = before;
     small.rlim_cur = static_cast<rlim_t>(next) + 1;
     ::setrlimit(RLIMIT_NOFILE, &small);
-    auto connecting = env().network.connect(reactor(0), listener->address(), {}, soon());
+    auto connecting = connect();
     SocketRef client = co_await std::move(connecting);
-    client->listen_to(&told);
-    client->want(true, false);
-    auto closed = told.notice.wait(soon());
-    co_await std::move(closed);
-    EXPECT_TRUE(told.readable) << "the server closed it";
-    std::byte buffer[8];
-    EXPECT_NE(client->read(buffer).status, IoStatus::would_block);
+    auto shed = until_closed(*client);
+    co_await std::move(shed);
     EXPECT_TRUE(keeper.sockets.empty());
     client.reset();
     const auto turns = system_.reactor(0).turns();
@@ -113,16 +141,13 @@ TEST_F(OsNetworkTest, NoDescriptorLeftClosesTheNewcomerAndDoesNotSpin) {
     co_await std::move(sleeping);
     EXPECT_LT(system_.reactor(0).turns() - turns, 20u);
     ::setrlimit(RLIMIT_NOFILE, &before);
-    auto again = env().network.connect(reactor(0), listener->address(), {}, soon());
+    auto again = connect();
     client = co_await std::move(again);
-    while (keeper.sockets.empty()) {
-      auto waiting = sleep_for(reactor(0), 1ms, tasks_.token());
-      co_await std::move(waiting);
-    }
+    auto served = until_kept(1);
+    co_await std::move(served);
     listener->leave(reactor(0));
   };
   system_.run_until_done(story());
-  ::setrlimit(RLIMIT_NOFILE, &before);
   keeper.sockets.clear();
 }
 
