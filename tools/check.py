@@ -39,6 +39,8 @@ DEFAULT_PARTS = [
     Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10),
     Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row"),
     Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals"),
+    Part("faults/checker", [sys.executable, "tests/faults/history_test.py"], "the checker of the faults sees planted losses", quick=True),
+    Part("faults", [sys.executable, "tests/faults/faults_test.py"], "the most telling real faults, a minute of them", 10),
     Part("footprint", [sys.executable, "tests/figures/footprint_test.py"], "start, idle memory and wake-ups"),
     Part("paths", [sys.executable, "tests/figures/paths_test.py"], "system calls and allocations of a warm request"),
     Part("transcripts", [sys.executable, "tests/transcripts/replay.py"], "what our tools print, command by command"),
