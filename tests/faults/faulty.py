@@ -103,7 +103,7 @@ class Table:
     """Rows of fault, rounds, acknowledged records, lost; a row is a test."""
 
     def __init__(self):
-        self.rows, self.failed = [], 0
+        self.rows, self.failed, self.skipped = [], 0, 0
 
     def row(self, fault, rounds, acked, lost, wrong, allowed=""):
         """`allowed`: why what was lost may be."""
@@ -114,10 +114,14 @@ class Table:
         for text in wrong:
             print(f"     {text}", flush=True)
 
+    def skip(self, fault, why):
+        self.skipped += 1
+        print(f"skip {fault}: {why}", flush=True)
+
     def close(self):
         widths = [max(len(str(row[i])) for row in [("fault", "rounds", "acked", "lost", ""), *self.rows]) for i in range(5)]
         print()
         for row in [("fault", "rounds", "acked", "lost", ""), *self.rows]:
             print("  ".join(f"{cell!s:<{widths[i]}}" if i in (0, 4) else f"{cell!s:>{widths[i]}}" for i, cell in enumerate(row)).rstrip())
-        print(f"{len(self.rows) - self.failed} passed, {self.failed} failed, 0 skipped")
+        print(f"{len(self.rows) - self.failed} passed, {self.failed} failed, {self.skipped} skipped")
         return 1 if self.failed or not self.rows else 0

@@ -50,6 +50,7 @@ def read(client, topic, partition, start=None):
 class Verdict:
     def __init__(self):
         self.acked = self.lost = 0
+        self.ends = {}
         self.wrong = []
 
     def add(self, text):
@@ -57,15 +58,15 @@ class Verdict:
             self.wrong.append(text)
 
 
-def compare(history, bootstrap, topics, may_lose_tail=False):
-    """The verdict. `may_lose_tail`: what was acknowledged above a partition's end may be gone (nothing below it)."""
+def compare(history, bootstrap, topics, may_lose_tail=()):
+    """The verdict. `may_lose_tail`: topics of which what was acknowledged above a partition's end may be gone (nothing below it)."""
     verdict = Verdict()
     for text in history.wrong:
         verdict.add(text)
     with Client(bootstrap) as client:
         for topic, partitions in topics.items():
             for partition in range(partitions):
-                check_partition(verdict, history, (topic, partition), read(client, topic, partition), may_lose_tail)
+                check_partition(verdict, history, (topic, partition), read(client, topic, partition), topic in may_lose_tail)
     return verdict
 
 
@@ -75,6 +76,7 @@ def check_partition(verdict, history, key, found, may_lose_tail):
     end = offsets[-1] + 1 if offsets else 0
     if offsets and len(offsets) != end - offsets[0]:
         verdict.add(f"{name}: a gap between {offsets[0]} and {end}")
+    verdict.ends[key] = end
     acked = history.acked.get(key, {})
     verdict.acked += len(acked) + len(history.known[key])
     for offset, value in acked.items():

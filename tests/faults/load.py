@@ -49,6 +49,12 @@ class History:
                 if offsets.setdefault(offset, value) != value:
                     self.wrong.append(f"{topic}-{batch.partition}: offset {offset} answered for {offsets[offset]!r} and for {value!r}")
 
+    def forget(self, ends):
+        """What was lost and may be: offsets from here on are given anew."""
+        for key, end in ends.items():
+            for offset in [o for o in self.acked.get(key, {}) if o >= end]:
+                del self.acked[key][offset]
+
     def producer_id(self, given):
         with self.lock:
             if given in self.producer_ids:
