@@ -55,6 +55,7 @@ DEFAULT_PARTS = [
 FULL_PARTS = [
     Part("asan", ["tools/check_sanitized", "asan"], "unit tests with address and undefined-behaviour sanitizers", 60),
     Part("tsan", ["tools/check_sanitized", "tsan"], "unit tests with the thread sanitizer", 60),
+    Part("interop/librdkafka", script("tests/interop/run") + ["librdkafka"], "librdkafka's own suite, against Apache Kafka too", 60),
 ]
 
 COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
