@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "base/plant.h"
 #include "metadata/delta.h"
 #include "metadata/features.h"
 #include "metadata/transaction_filter.h"
@@ -380,7 +381,8 @@ runtime::Task<void> EmbeddedLog::write_pending() {
     }
     ENSURE(appended->last_offset + 1 == end, "the metadata log gave other offsets than those decided with");
     // With the first of them, what was read at the start: it may have been in memory only.
-    if (const auto synced = co_await log_->synced(owner_, end); !synced) {
+    const Offset to_sync = planted(Plant::unsynced_metadata) ? Offset(0) : end;
+    if (const auto synced = co_await log_->synced(owner_, to_sync); !synced) {
       failed(synced.error().message);
       break;
     }

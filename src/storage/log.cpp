@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ensure.h"
+#include "base/plant.h"
 #include "storage/log_flush.h"
 #include "storage/log_state.h"
 #include "storage/partition_metadata.h"
@@ -51,6 +52,7 @@ std::size_t Log::State::first_unsynced_segment() const {
 
 // A start looks at the segment that holds it, and relies on all before that one.
 Offset Log::State::recovery_checkpoint_locked() const {
+  if (planted(Plant::checkpoint_ahead)) return log_end;
   const auto first = first_unsynced_segment();
   const Segment& segment = *segments[first];
   if (first + 1 < segments.size() && segment.indexes_unsynced) return std::min(segment.base, flushed);
@@ -206,6 +208,11 @@ Offset Log::high_watermark() const {
 }
 Offset Log::last_stable_offset() const {
   return offsets().last_stable;
+}
+
+bool Log::owes_sync() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->log_end > state_->flushed && state_->log_end - state_->flushed >= state_->settings->flush_messages;
 }
 
 Offset Log::recovery_point() const {

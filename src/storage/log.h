@@ -176,6 +176,8 @@ class Log : public std::enable_shared_from_this<Log> {
   runtime::Task<Result<void>> synced(runtime::Reactor& reactor, Offset up_to);
   // All that is appended now, and the names of its files.
   runtime::Task<Result<void>> flush_all(runtime::Reactor& reactor);
+  // What recovery found is more than flush.messages leaves unsynced: nobody may see it before flush_all.
+  bool owes_sync() const;
   Offset recovery_point() const;
   // What the next start may rely on, indexes included, should this one not end in order.
   Offset recovery_checkpoint() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ensure.h"
+#include "base/plant.h"
 #include "storage/log_state.h"
 
 namespace klamm::storage {
@@ -463,7 +464,7 @@ void Log::State::publish_staged() {
     flush_later = settings->flush_ms != LogSettings::endless && flush_due == runtime::never;
     if (flush_later) flush_due = later(environment.clock.now(), settings->flush_ms);
   }
-  const bool sync = log_end - flushed >= settings->flush_messages;
+  const bool sync = log_end - flushed >= settings->flush_messages && !planted(Plant::unsynced_ack);
   for (const auto& staged : scratch->staged) {
     if (staged.append->result) staged.append->result->needs_sync = sync;
   }

@@ -85,7 +85,8 @@ struct LogDirectories::Inner {
   void doom(Place& place, std::string directory_name, TopicPartition name, runtime::MonoTime at);
 
   // --- log_directories_load.cpp ------------------------------------------------------------------------------------
-  std::vector<Found> list(Place& place);  // blocks
+  std::vector<Found> list(Place& place);
+  runtime::Task<void> set_strays_of_known_names_aside(std::vector<Found>& found);
   runtime::Task<void> load_all(std::vector<Found> found);
   runtime::Task<void> load_some(std::shared_ptr<std::vector<Found>> queue, std::shared_ptr<std::size_t> next);
   runtime::Task<void> take(Found found, LogRef opened, runtime::Duration took);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/log_directories_inner.h"
+#include "storage/partition_metadata.h"
 
 namespace klamm::storage {
 
@@ -55,6 +56,36 @@ std::vector<LogDirectories::Inner::Found> LogDirectories::Inner::list(Place& pla
   return found;
 }
 
+// A directory that was offline when its topic was deleted comes back, and another topic has the name meanwhile, in
+// another directory: by its topic id the old one is no second log of that name but a stray one.
+runtime::Task<void> LogDirectories::Inner::set_strays_of_known_names_aside(std::vector<Found>& found) {
+  std::map<TopicPartition, unsigned> counts;
+  for (const auto& each : found) counts[each.what.name] += each.what.kind == DirectoryKind::current;
+  for (auto& each : found) {
+    if (each.what.kind != DirectoryKind::current || counts[each.what.name] < 2) continue;
+    Place& place = *each.place;
+    const auto path = place.directory->file(each.directory_name);
+    const auto stray_name = partition_directory_name(each.what.name, DirectoryKind::stray,
+                                                     {environment.random.next(), environment.random.next()});
+    try {
+      auto reading =
+          runtime::blocking(*reactor, [this, path] { return read_partition_metadata(environment.disk, path); });
+      const auto id = co_await std::move(reading);
+      if (!id || !*id || !events->is_stray(each.what.name, **id)) continue;
+      auto renaming = runtime::blocking(*reactor, [this, path, &place, stray_name] {
+        environment.disk.rename(path, place.directory->file(stray_name));
+        environment.disk.sync_directory(place.directory->path());
+      });
+      co_await std::move(renaming);
+      each.directory_name = stray_name;
+      each.what.kind = DirectoryKind::stray;
+      place.all_loaded = --place.to_load == 0;
+    } catch (const runtime::DiskError& error) {
+      place.directory->failed(fmt::format("Error while loading log dir {}", place.directory->path()), error);
+    }
+  }
+}
+
 runtime::Task<void> LogDirectories::load(Reactor& reactor, runtime::TaskGroup& tasks, LogDirectoriesEvents& events) {
   Inner& inner = *inner_;
   inner.reactor = &reactor;
@@ -92,6 +123,8 @@ runtime::Task<void> LogDirectories::load(Reactor& reactor, runtime::TaskGroup& t
     }
   }
 
+  auto setting_aside = inner.set_strays_of_known_names_aside(found);
+  co_await std::move(setting_aside);
   std::vector<Inner::Found> to_open;
   std::map<std::pair<TopicPartition, bool>, std::string> seen;
   for (auto& each : found) {
@@ -216,6 +249,11 @@ runtime::Task<void> LogDirectories::Inner::load_some(std::shared_ptr<std::vector
 runtime::Task<void> LogDirectories::Inner::take(Found found, LogRef opened, runtime::Duration took) {
   Place& place = *found.place;
   const auto& name = found.what.name;
+  if (opened && opened->owes_sync()) {
+    // A killed broker may have written and not synced it. A reader who sees it now must find it after a power cut too.
+    auto syncing = opened->flush_all(*reactor);
+    [[maybe_unused]] const auto synced = co_await std::move(syncing);  // a failure took the directory offline
+  }
   if (opened) {
     log.info(
         "Completed load of Log(dir={}, topicId={}, topic={}, partition={}, highWatermark={}, lastStableOffset={}, "

@@ -1,5 +1,6 @@
 #include "storage/log_directories.h"
 
+#include "storage/partition_metadata.h"
 #include "storage/test_world.h"
 
 namespace klamm::storage::test {
@@ -10,13 +11,16 @@ using namespace std::chrono_literals;
 class Events final : public LogDirectoriesEvents {
  public:
   LogSettingsRef topic_settings(const std::string&) override { return std::make_shared<LogSettings>(settings); }
-  bool is_stray(const TopicPartition& name, std::optional<Uuid>) override { return stray.contains(name.topic); }
+  bool is_stray(const TopicPartition& name, std::optional<Uuid> id) override {
+    return stray.contains(name.topic) || (id && stray_ids.contains(*id));
+  }
   void log_ready(const LogRef& log) override { ready.push_back(log->name().to_string()); }
   void directory_failed(LogDirectory& directory) override { failed.push_back(directory.path()); }
   void all_directories_failed() override { halted = true; }
 
   LogSettings settings;
   std::set<std::string> stray;
+  std::set<Uuid> stray_ids;
   std::vector<std::string> ready;
   std::vector<std::string> failed;
   bool halted = false;
@@ -283,6 +287,28 @@ TEST(LogDirectories, HalfRemovedAndStrayLogsAreHandledAsFound) {
   for (const auto& entry : start.disk.list("/a")) EXPECT_FALSE(entry.name.ends_with("-delete"));
 }
 
+TEST(LogDirectories, ALogWhoseTopicWasDeletedWhileItsDiskWasAwayDoesNotStandInTheWayOfANewTopicOfThatName) {
+  DiskState stopped;
+  {
+    Start start;
+    start.fill(start.make("t", 0, {7, 7}));
+    start.disk.state.directories.insert("/b/t-0");
+    start.disk.state.synced_directories.insert("/b/t-0");
+    write_partition_metadata(start.disk, "/b/t-0", {8, 8});
+    start.stop();
+    stopped = start.disk.state.after_crash(false);
+  }
+  Start start(std::move(stopped), {"/a", "/b"}, false);
+  start.events.stray_ids = {{7, 7}};
+  start.load();
+  EXPECT_EQ(start.events.ready, (std::vector<std::string>{"t-0"}));
+  EXPECT_EQ(start.find("t")->path(), "/b/t-0");
+  EXPECT_TRUE(start.directories->loaded());
+  EXPECT_FALSE(start.disk.is_directory("/a/t-0"));
+  const auto entries = start.disk.list("/a");
+  EXPECT_TRUE(std::ranges::any_of(entries, [](const auto& entry) { return entry.name.ends_with("-stray"); }));
+}
+
 TEST(LogDirectories, TheFirstErrorTakesADirectoryOfflineAndTheOthersServeOn) {
   Start start;
   const auto on_a = start.make("t", 0);
@@ -407,6 +433,27 @@ TEST(LogDirectories, FlushMsRunsByItself) {
   EXPECT_EQ(start.find("t")->recovery_point(), Offset(0));
   start.pass(200ms);
   EXPECT_EQ(start.find("t")->recovery_point(), Offset(4));
+}
+
+TEST(LogDirectories, WhatAKilledBrokerHadNotSyncedIsOnDiskBeforeAnybodySeesItWhenFlushMessagesSaysSo) {
+  for (const bool each_message : {true, false}) {
+    DiskState killed;
+    {
+      Start start({}, {"/a"});
+      start.fill(start.make("t", 0), 5);  // nobody waited for the disk
+      killed = start.disk.state.after_crash(false);
+      killed.names.at("/a/t-0/00000000000000000000.log")->synced.clear();
+    }
+    Start start(std::move(killed), {"/a"}, false);
+    if (each_message) start.events.settings.flush_messages = 1;
+    start.load();
+    EXPECT_EQ(start.events.ready, std::vector<std::string>{"t-0"});
+    EXPECT_EQ(start.find("t")->log_end(), Offset(5));
+    EXPECT_EQ(start.find("t")->recovery_point(), Offset(each_message ? 5 : 0));
+    const auto left = start.disk.state.after_crash(true);
+    const auto& file = left.names.at("/a/t-0/00000000000000000000.log");
+    EXPECT_EQ(file->content.empty(), !each_message);
+  }
 }
 
 TEST(LogDirectories, ACreationIsAskedForTwiceAtOnceAndMadeOnce) {

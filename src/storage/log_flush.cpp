@@ -1,6 +1,7 @@
 #include "storage/log_flush.h"
 
 #include "base/ensure.h"
+#include "base/plant.h"
 
 namespace klamm::storage {
 
@@ -163,7 +164,7 @@ void Log::State::FlushJob::done() {
   done_.advance(Offset(finished));
   {
     const ShortLock::Guard guard(state_.lock);
-    again = requested_ > finished;
+    again = requested_ > finished && !planted(Plant::lost_wake_up);
     active_ = again;
     // From here on another thread may begin the next one, or free this one.
     if (!again) keep_.reset();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/ensure.h"
+#include "base/plant.h"
 #include "storage/log_state.h"
 
 namespace klamm::storage {
@@ -72,7 +73,7 @@ void Log::State::roll_now(Offset expected_base) {
     if (directory.index_memory_is_scarce()) old.offset_index.trim_memory(0);
     old.index_memory.set(old.offset_index.memory().size());
     segments.push_back(std::move(segment));
-    names_unsynced = true;
+    names_unsynced = !planted(Plant::unsynced_roll);
     // The new base may lie behind what the producer state has seen; a snapshot with its name says: all before it.
     producers_end = base;
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace klamm::storage {
 
 using records::no_sequence;
@@ -18,6 +20,7 @@ bool in_sequence(std::int32_t last, std::int32_t next) {
 
 Result<void> check_sequence(const ProducerEntry& updated, const ProducerEntry& before, const ProducerAppend& batch,
                             std::string_view partition) {
+  if (planted(Plant::duplicate_sequence)) return {};
   const auto first = batch.base_sequence;
   if (batch.epoch != updated.epoch) {
     if (first == 0 || updated.epoch == no_producer_epoch) return {};
@@ -187,6 +190,7 @@ const ProducerEntry* ProducerState::find(ProducerId id) const {
 }
 
 std::optional<ProducerBatch> ProducerState::find_duplicate(const ProducerAppend& batch) const {
+  if (planted(Plant::duplicate_sequence)) return std::nullopt;
   const auto* entry = find(batch.id);
   return entry ? entry->find(batch.epoch, batch.base_sequence, batch.last_sequence) : std::nullopt;
 }

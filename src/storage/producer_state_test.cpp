@@ -178,6 +178,32 @@ TEST_F(ProducerStateTest, ASnapshotRemembersTheLastBatchAndTheOpenTransaction) {
             Offset(0));
 }
 
+// Kafka's snapshot has room for one batch of each producer, so after a clean restart an older batch that is sent again,
+// because its answer was lost, is not known any more: it is refused as out of order, and so is the answer Kafka gives.
+// Clients then take a new epoch and send what was under way once more: those records stand twice. With one request in
+// flight that cannot be: the last batch is known.
+TEST_F(ProducerStateTest, AfterACleanRestartAResendOfTheLastBatchIsKnownAndOneOfAnOlderBatchIsOutOfOrder) {
+  const auto older = batch(9, 0, 0, 5);
+  EXPECT_EQ(append(older), ErrorCode::none);
+  const auto last = batch(9, 0, 5, 5);
+  EXPECT_EQ(append(last), ErrorCode::none);
+  EXPECT_TRUE(state_.find_duplicate(older));
+
+  const auto entries = decode_producer_snapshot(encode_producer_snapshot(state_.producers()));
+  ASSERT_TRUE(entries);
+  state_ = {};
+  for (const auto& entry : *entries) state_.load(entry);
+  EXPECT_EQ(state_.find_duplicate(last)->first_offset(), Offset(5));
+  EXPECT_EQ(state_.find_duplicate(older), std::nullopt);
+  EXPECT_EQ(append(batch(9, 0, 0, 5)), ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(message_,
+            "Out of order sequence number for producer 9 at offset 10 in partition orders-0: 0 (incoming seq. number), "
+            "9 (current end sequence number)");
+  // The next epoch begins at 0 again, and nothing tells the records from new ones.
+  EXPECT_EQ(append(batch(9, 1, 0, 5)), ErrorCode::none);
+  EXPECT_EQ(end_, Offset(15));
+}
+
 TEST(ProducerSnapshot, OfNobodyIsKafkasTenBytes) {
   EXPECT_EQ(to_hex(encode_producer_snapshot({})), "000148674bc700000000");
 }

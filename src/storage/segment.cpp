@@ -1,5 +1,7 @@
 #include "storage/segment.h"
 
+#include "base/plant.h"
+
 namespace klamm::storage {
 
 using runtime::FileRef;
@@ -213,8 +215,10 @@ void Segment::cut_files(const Cut& plan) {
 }
 
 void Segment::reset_indexes() {
-  cut(*index_file(), 0);
-  cut(*time_index_file(), 0);
+  if (!planted(Plant::index_beyond_log)) {
+    cut(*index_file(), 0);
+    cut(*time_index_file(), 0);
+  }
   if (has_transaction_index) cut(*transaction_index_file(), 0);
   offset_index.reset(0);
   time_index.reset(0);

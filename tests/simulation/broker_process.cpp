@@ -89,11 +89,16 @@ void BrokerProcess::ended() {
   broker_.reset();
   state_ = State::down;
   host_.restart();
+  replace_machine_ = disks_fail_;
   if (again_) start_later();
 }
 
 void BrokerProcess::died() {
   if (host_.last_crash() == sim::Crash::power) history_.power_cut();
+  // After a failed sync the page cache holds what the disk does not, and says so to nobody: whoever starts anew on it
+  // must not believe it. So the machine goes with the process.
+  replace_machine_ = host_.last_crash() == sim::Crash::process && disks_fail_;
+  ++deaths_;
   tasks_.reset();
   broker_.reset();
   state_ = State::down;
@@ -105,6 +110,7 @@ void BrokerProcess::start_later() {
   world_.after(pause, [this] {
     if (state_ != State::down) return;
     if (!host_.alive()) host_.restart();
+    if (std::exchange(replace_machine_, false)) return host_.crash(sim::Crash::power);
     start();
   });
 }

@@ -28,6 +28,7 @@ class BrokerProcess {
   bool serving() const { return state_ == State::serving; }
   broker::Broker& broker() { return *broker_; }
   unsigned starts() const { return starts_; }
+  unsigned deaths() const { return deaths_; }
   // What the start said when it refused; the story has failed then.
   const std::optional<std::string>& refusal() const { return refusal_; }
   // How often the broker ended by itself, because a disk failed.
@@ -57,8 +58,10 @@ class BrokerProcess {
   State state_ = State::down;
   unsigned starts_ = 0;
   unsigned halts_ = 0;
+  unsigned deaths_ = 0;
   bool again_ = false;
   bool disks_fail_ = false;
+  bool replace_machine_ = false;
   std::uint64_t crash_next_start_ = 0;
   sim::Crash crash_kind_ = sim::Crash::process;
   std::optional<std::string> refusal_;

@@ -27,6 +27,7 @@ std::string value_of(const PartitionName& partition, int producer, int number, s
 Clients::Clients(sim::World& world, sim::Host& host, History& history, sim::Chance chance,
                  std::vector<TopicPlan> topics)
     : world_(world),
+      host_(host.number()),
       environment_(host.environment()),
       home_(*host.environment().reactors.front()),
       history_(history),
@@ -228,7 +229,7 @@ Task<void> Clients::administrate(int rounds, sim::Chance chance) {
     co_await std::move(waiting);
     ++operations_;
     if (made_.empty() || chance.one_in(2)) {
-      const client::TopicSpec spec{.name = fmt::format("made-{}-{}", number, round),
+      const client::TopicSpec spec{.name = fmt::format("made-{}-{}-{}", host_, number, round),
                                    .partitions = static_cast<std::int32_t>(chance.between(1, 3))};
       auto making = admin.create_topic(spec);
       const auto made = co_await std::move(making);

@@ -72,6 +72,7 @@ class Clients {
   std::vector<PartitionName> partitions() const;
 
   sim::World& world_;
+  unsigned host_;
   runtime::Environment& environment_;
   runtime::Reactor& home_;
   History& history_;

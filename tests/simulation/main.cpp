@@ -2,19 +2,27 @@
 //
 //   klamm_simulate --seeds 1-100 [--jobs 2] [--log FILE]   many; the last line is 'N passed, N failed, 0 skipped'
 //   klamm_simulate --seed 7 [--trace]                      one, again and again the same; the trace goes to stdout
+//   klamm_simulate --summary [--log FILE]                  what all runs came to
+//   klamm_simulate_planted --plant NAME ...                with a bug (base/plant.h); ends at the first seed that finds
+//   it
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/plant.h"
 #include "story.h"
 
 namespace klamm::simulation {
@@ -27,11 +35,14 @@ struct Command {
   std::uint64_t to = 0;
   unsigned jobs = 2;
   bool trace = false;
-  std::string log;
+  bool summary = false;
+  std::string plant;
+  std::string log = KLAMM_SEEDS_LOG;  // runs add to it
 };
 
 int usage() {
-  fmt::print(stderr, "usage: klamm_simulate --seeds FROM-TO [--jobs N] [--log FILE] | --seed N [--trace]\n");
+  fmt::print(stderr,
+             "usage: klamm_simulate --seeds FROM-TO [--jobs N] [--log FILE] | --seed N [--trace] | --summary\n");
   return 2;
 }
 
@@ -41,6 +52,10 @@ std::optional<Command> parse(int count, char** arguments) {
     const std::string_view name = arguments[i];
     if (name == "--trace") {
       command.trace = true;
+      continue;
+    }
+    if (name == "--summary") {
+      command.summary = true;
       continue;
     }
     if (i + 1 == count) return std::nullopt;
@@ -54,23 +69,80 @@ std::optional<Command> parse(int count, char** arguments) {
       command.to = std::strtoull(value.c_str() + dash + 1, nullptr, 10);
     } else if (name == "--jobs") {
       command.jobs = static_cast<unsigned>(std::max(1l, std::strtol(value.c_str(), nullptr, 10)));
+    } else if (name == "--plant") {
+      command.plant = value;
     } else if (name == "--log") {
       command.log = value;
     } else {
       return std::nullopt;
     }
   }
-  if (command.to < command.from) return std::nullopt;
+  if (command.to < command.from && !command.summary) return std::nullopt;
   return command;
+}
+
+#ifdef KLAMM_PLANTS
+// In the order of Plant.
+constexpr std::string_view plants[] = {"none",
+                                       "unsynced-ack",
+                                       "unsynced-metadata",
+                                       "torn-tail",
+                                       "duplicate-sequence",
+                                       "index-beyond-log",
+                                       "checkpoint-ahead",
+                                       "unsynced-roll",
+                                       "good-batch-truncated",
+                                       "lost-wake-up"};
+
+bool put_plant(std::string_view name) {
+  const auto found = std::ranges::find(plants, name);
+  if (found == std::end(plants)) return false;
+  the_plant = static_cast<Plant>(found - std::begin(plants));
+  return true;
+}
+#else
+bool put_plant(std::string_view) {
+  return false;
+}
+#endif
+
+// Reads the lines that runs left. A seed that was run again counts once for each run.
+int summarize(const Command& command) {
+  std::ifstream lines(command.log);
+  std::uint64_t runs = 0, failed = 0, operations = 0, acknowledged = 0, starts = 0, crashes = 0, power_cuts = 0;
+  double seconds = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("seed ")) continue;
+    ++runs;
+    failed += line.find(" FAILED") != std::string::npos;
+    std::istringstream words(line);
+    std::string before;
+    for (std::string word; words >> word; before = word) {
+      const auto number = std::strtoull(before.c_str(), nullptr, 10);
+      if (word == "operations,") operations += number;
+      if (word == "acknowledged,") acknowledged += number;
+      if (word == "starts,") starts += number;
+      if (word == "crashes,") crashes += number;
+      if (word == "power") power_cuts += number;
+      if (word == "s") seconds += std::strtod(before.c_str(), nullptr);
+    }
+  }
+  fmt::print(
+      "{} seeds, {} failed, {:.1f} virtual hours, {} client operations, {} records acknowledged, {} starts of a "
+      "broker, "
+      "{} crashes, {} of them power cuts\n",
+      runs, failed, seconds / 3600, operations, acknowledged, starts, crashes, power_cuts);
+  return 0;
 }
 
 std::string line_of(std::uint64_t seed, const StoryOutcome& outcome) {
   return fmt::format(
-      "seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} power cuts, {} "
+      "seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} crashes, {} power "
+      "cuts, {} "
       "allowed duplicates, {:.1f} s\n",
       seed, outcome.failures.empty() ? "ok" : "FAILED", outcome.trace_hash, outcome.trace_lines, outcome.operations,
-      outcome.acknowledged, outcome.reads, outcome.starts, outcome.power_cuts, outcome.allowed_duplicates,
-      outcome.virtual_seconds);
+      outcome.acknowledged, outcome.reads, outcome.starts, outcome.crashes, outcome.power_cuts,
+      outcome.allowed_duplicates, outcome.virtual_seconds);
 }
 
 std::string report_of(std::uint64_t seed, const StoryOutcome& outcome) {
@@ -141,7 +213,13 @@ std::string ending(int status) {
 }
 
 int run_many(const Command& command, const char* program) {
-  std::FILE* log = command.log.empty() ? nullptr : std::fopen(command.log.c_str(), "a");
+  // What a planted bug does is not what the broker does.
+  std::FILE* log = nullptr;
+  if (command.plant.empty()) {
+    std::filesystem::create_directories(std::filesystem::path(command.log).parent_path());
+    log = std::fopen(command.log.c_str(), "a");
+  }
+  const std::string replay = command.plant.empty() ? "" : " --plant " + command.plant;
   std::uint64_t next = command.from;
   std::uint64_t passed = 0;
   std::uint64_t failed = 0;
@@ -162,8 +240,10 @@ int run_many(const Command& command, const char* program) {
     if (report.empty()) report = fmt::format("seed {} FAILED\n", worker.seed);
     report += ending(status);
     good ? ++passed : ++failed;
-    if (!good) fmt::print("{}replay with: {} --seed {} --trace\n", report, program, worker.seed);
+    if (!good) fmt::print("{}replay with: {}{} --seed {} --trace\n", report, program, replay, worker.seed);
+    std::fflush(stdout);
     if (log != nullptr) std::fputs(report.c_str(), log);
+    if (!good && !command.plant.empty()) next = command.to + 1;
   }
   if (log != nullptr) std::fclose(log);
   fmt::print("{} passed, {} failed, 0 skipped\n", passed, failed);
@@ -177,5 +257,10 @@ int main(int count, char** arguments) {
   using namespace klamm::simulation;
   const auto command = parse(count, arguments);
   if (!command) return usage();
+  if (command->summary) return summarize(*command);
+  if (!command->plant.empty() && !put_plant(command->plant)) {
+    fmt::print(stderr, "no bug '{}' can be planted in this program\n", command->plant);
+    return 2;
+  }
   return command->from == command->to ? run_one(*command, arguments[0]) : run_many(*command, arguments[0]);
 }

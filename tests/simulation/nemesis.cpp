@@ -33,7 +33,7 @@ void Nemesis::plan_next() {
 
 void Nemesis::strike() {
   // No story without two of them.
-  switch (crashes_ < 2 ? chance_.below(5) : chance_.below(10)) {
+  switch (broker_.deaths() < 2 ? chance_.below(5) : chance_.below(10)) {
     case 0:
     case 1:
     case 2:
@@ -59,6 +59,7 @@ void Nemesis::strike() {
       broker_.host().jump_wall(std::chrono::minutes(chance_.one_in(2) ? -30 : 30));
       world_.wire().reset(broker_.host(), *clients_[chance_.below(clients_.size())]);
   }
+  if (left_ == 1 && broker_.deaths() < 2) ++left_;
   if (--left_ == 0) {
     ++left_;  // until it is healed
     world_.after(chance_.between(runtime::Duration(1s), runtime::Duration(5s)), [this] { heal(); });
@@ -69,7 +70,6 @@ void Nemesis::strike() {
 
 void Nemesis::crash() {
   if (!broker_.host().alive()) return;
-  ++crashes_;
   broker_.host().crash(chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
   // Sometimes again, in the middle of what the next start does.
   if (!chance_.one_in(3)) return;
@@ -80,7 +80,6 @@ void Nemesis::crash() {
 
 void Nemesis::crash_in_a_call() {
   if (!broker_.host().alive()) return;
-  ++crashes_;
   broker_.host().crash_at_disk_call(chance_.between(1, 100),
                                     chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
 }

@@ -33,7 +33,6 @@ class Nemesis {
   sim::Chance chance_;
   unsigned left_ = 0;
   unsigned failing_ = 0;  // disks that are not yet replaced
-  unsigned crashes_ = 0;
 };
 
 }  // namespace klamm::simulation

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 // Once nothing goes wrong any more, everything is done within so much virtual time.
 constexpr runtime::Duration patience = 15min;
+constexpr int records_min = 500;
 
 sim::Options world_options(std::uint64_t seed) {
   sim::Chance chance(seed ^ 0x6f7074696f6e73u);
@@ -56,6 +57,7 @@ class Story {
     outcome.reads = history_->reads();
     outcome.allowed_duplicates = history_->allowed_duplicates();
     outcome.starts = broker_->starts();
+    outcome.crashes = broker_->deaths();
     outcome.power_cuts = history_->cuts();
     outcome.virtual_seconds = std::chrono::duration<double>(world_.now().time_since_epoch()).count();
     return outcome;
@@ -137,7 +139,11 @@ class Story {
     world_.run(*client_hosts_[0], clients_[0]->make_topics(), patience);
 
     int producers = static_cast<int>(chance_.between(3, 6));
-    while (producers-- > 0) clients_[chance_.below(2)]->start_producer(producer_plan());
+    for (int records = 0; producers > 0 || records < records_min; --producers) {
+      ProducerPlan plan = producer_plan();
+      records += plan.records;
+      clients_[chance_.below(2)]->start_producer(std::move(plan));
+    }
     for (const auto& clients : clients_) {
       clients->start_reader({});
       if (chance_.one_in(2)) clients->start_admin(static_cast<int>(chance_.between(5, 20)));

@@ -23,6 +23,7 @@ struct StoryOutcome {
   std::size_t reads = 0;
   std::size_t allowed_duplicates = 0;  // docs/simulation.md, R6
   unsigned starts = 0;
+  unsigned crashes = 0;
   unsigned power_cuts = 0;
   double virtual_seconds = 0;
 };
