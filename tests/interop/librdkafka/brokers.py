@@ -25,14 +25,17 @@ SETTINGS = {
 }
 
 
-def klamm():
-    return Broker(SETTINGS)
+SCENARIOS = {"default": {}, "noautocreate": {"auto.create.topics.enable": "false"}}
+
+
+def klamm(scenario):
+    return Broker(SETTINGS | SCENARIOS[scenario])
 
 
 class Kafka:
     """Apache Kafka from Maven Central, formatted afresh, in combined mode."""
 
-    def __init__(self):
+    def __init__(self, scenario):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="klamm-librdkafka-kafka-"))
         self.port, controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -47,7 +50,7 @@ class Kafka:
             "log.dirs": str(self.directory / "data"),
         }
         properties = self.directory / "server.properties"
-        properties.write_text("".join(f"{key}={value}\n" for key, value in (values | SETTINGS).items()))
+        properties.write_text("".join(f"{key}={value}\n" for key, value in (values | SETTINGS | SCENARIOS[scenario]).items()))
         java = ["java", "-Xmx1G", "-cp", f"{libraries()}/*"]
         self.log = self.directory / "server.log"
         with open(self.log, "a", encoding="utf-8") as log:

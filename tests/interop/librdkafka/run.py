@@ -46,17 +46,18 @@ class Results:
             out.write(f"{number}\t{self.name(broker)}\t{outcome.state}\t{tries}\t{outcome.seconds:.1f}\t{text}\n")
 
 
-def run_on(kind, rows, results, options):
-    """Runs what has not passed yet, all numbers on one broker."""
+def run_on(kind, scenario, rows, results, options):
+    """Runs what has not passed yet, all numbers of a scenario on one broker."""
+    rows = [row for row in rows if row.scenario == scenario]
     left = [row for row in rows if results.get(row.number, kind) not in (("passed",) if kind == "klamm" else ("passed", "failed"))]
     if not left:
         return
     logs = suite.HOME.parent / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with brokers.klamm() if kind == "klamm" else brokers.Kafka() as broker:
+    with brokers.klamm(scenario) if kind == "klamm" else brokers.Kafka(scenario) as broker:
         for row in left:
             for attempt in range(1, options.tries + 1):
-                outcome = suite.run_number(row.number, broker.bootstrap, logs / f"{row.number}-{kind}.log", options.minutes)
+                outcome = suite.run_number(row, broker.bootstrap, logs / f"{row.number}-{kind}.log", options.minutes)
                 if outcome.state in ("passed", "skipped"):
                     break
             results.add(row.number, kind, outcome, attempt)
@@ -80,7 +81,8 @@ def main():
     results = Results(options.fresh)
     kinds = ["kafka", "klamm"] if options.compare else [options.on]
     for kind in kinds:
-        run_on(kind, rows, results, options)
+        for scenario in brokers.SCENARIOS:
+            run_on(kind, scenario, rows, results, options)
 
     passed = failed = 0
     for row in rows:
