@@ -19,6 +19,20 @@ ConfigResource resource_of(const protocol::ConfigRecord& record) {
   return {static_cast<ConfigResourceType>(record.resource_type), record.resource_name};
 }
 
+// Records that an image keeps whole go into snapshots again. Tagged fields that nobody here knows do not, as in Kafka's
+// images; they may stand in an order in which they cannot be written.
+template <typename R>
+R known_fields(R record) {
+  record.unknown_tagged_fields.clear();
+  return record;
+}
+protocol::RegisterControllerRecord known_fields(protocol::RegisterControllerRecord record) {
+  record.unknown_tagged_fields.clear();
+  for (auto& end_point : record.end_points) end_point.unknown_tagged_fields.clear();
+  for (auto& feature : record.features) feature.unknown_tagged_fields.clear();
+  return record;
+}
+
 }  // namespace
 
 Delta::Delta(ImageRef base) : base_(std::move(base)), next_(new Image(*base_)), features_(*base_->features_) {
@@ -256,7 +270,7 @@ void Delta::apply(const protocol::BrokerRegistrationChangeRecord& record) {
 }
 
 void Delta::apply(const protocol::RegisterControllerRecord& record) {
-  next_->controllers_.put({record.controller_id, record});
+  next_->controllers_.put({record.controller_id, known_fields(record)});
   controllers_.insert(record.controller_id);
 }
 
@@ -327,7 +341,7 @@ void Delta::apply(const protocol::ProducerIdsRecord& record) {
 }
 
 void Delta::apply(const protocol::AccessControlEntryRecord& record) {
-  next_->acls_.put({record.id, record});
+  next_->acls_.put({record.id, known_fields(record)});
   acls_changed_ = true;
 }
 
@@ -340,7 +354,7 @@ void Delta::apply(const protocol::RemoveAccessControlEntryRecord& record) {
 }
 
 void Delta::apply(const protocol::UserScramCredentialRecord& record) {
-  next_->scram_.put({{record.mechanism, record.name}, record});
+  next_->scram_.put({{record.mechanism, record.name}, known_fields(record)});
   scram_changed_ = true;
 }
 
@@ -350,7 +364,7 @@ void Delta::apply(const protocol::RemoveUserScramCredentialRecord& record) {
 }
 
 void Delta::apply(const protocol::DelegationTokenRecord& record) {
-  next_->tokens_.put({record.token_id, record});
+  next_->tokens_.put({record.token_id, known_fields(record)});
   tokens_changed_ = true;
 }
 

@@ -368,5 +368,15 @@ TEST(TransactionFilterTest, GivesAllOfATransactionAtItsEndAndNothingOfAnAbortedO
   EXPECT_THROW(filter.pass(Offset(7), {protocol::EndTransactionRecord{}, 0}), BadRecord);
 }
 
+// A later version's fields are not kept: an image knows what it holds, and its records can always be written.
+TEST(ImageTest, TaggedFieldsThatNobodyKnowsStayBehind) {
+  protocol::AccessControlEntryRecord acl;
+  acl.unknown_tagged_fields = {{.tag = 9, .data = {}}, {.tag = 3, .data = {}}};
+  const auto image = image_of({feature("metadata.version", 33), {acl, 0}});
+  ByteVector bytes;
+  for (const Record& record : image->to_records()) encode(record, bytes);
+  EXPECT_TRUE(image->same_contents(*image_of(image->to_records())));
+}
+
 }  // namespace
 }  // namespace klamm::metadata

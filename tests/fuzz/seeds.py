@@ -83,7 +83,105 @@ def messages():
             yield struct.pack(">Bhhi", 1, key, version, 7) + tags + body
 
 
-TARGETS = {"batches": batches, "messages": messages}
+BASES = [0, 18, 36, 46]
+SUFFIXES = [".log", ".index", ".timeindex", ".txnindex", ".snapshot"]
+
+
+def sized(content):
+    return struct.pack(">BH", len(content) >> 16, len(content) & 0xffff) + content
+
+
+def log_files(directory):
+    for path in sorted(directory.iterdir()):
+        if path.name == "leader-epoch-checkpoint":
+            yield path.name, bytes([31]) + sized(path.read_bytes())
+        elif path.name == "partition.metadata":
+            yield path.name, bytes([30]) + sized(path.read_bytes())
+        elif path.suffix in SUFFIXES and int(path.stem) in BASES:
+            kind = SUFFIXES.index(path.suffix) | BASES.index(int(path.stem)) << 5
+            yield path.name, bytes([kind]) + sized(path.read_bytes())
+
+
+def logs():
+    """Flags (clean, repair checksums, small segments, ...), recovery point, log start, truncate, files."""
+    for directory in sorted((ROOT / "src/storage/testdata").iterdir()):
+        if not directory.is_dir():
+            continue
+        files = list(log_files(directory))
+        last = [content for name, content in files if not name.startswith("0000000000000000000")]
+        for flags in (2, 3, 2 | 4 | 8, 3 | 8, 2 | 16 | 32):
+            for truncate in (0, 1):
+                yield bytes([flags, 36, 0, truncate]) + b"".join(content for _, content in files)
+                yield bytes([flags, 0, 0, truncate]) + b"".join(last)
+                for _, content in files:
+                    yield bytes([flags, 0, 0, truncate]) + content
+    for number, (_, batch) in enumerate(kafka_batches()):
+        if len(batch) <= 2048:
+            yield bytes([2 | number & 1, 0, 0, 0, 0]) + sized(batch)
+
+
+SMALL_FILES = ["replication-offset-checkpoint", "leader-epoch-checkpoint", "meta.properties", "partition.metadata", "quorum-state"]
+
+
+def small_files():
+    """Kind of file, content."""
+    for path in sorted((ROOT / "src").glob("*/testdata/**/*")):
+        if path.name in SMALL_FILES:
+            yield bytes([SMALL_FILES.index(path.name)]) + path.read_bytes()
+        elif path.suffix == ".snapshot":
+            yield b"\x05" + path.read_bytes()
+            yield b"\x0d" + path.read_bytes()
+        elif path.suffix == ".txnindex":
+            yield b"\x06" + path.read_bytes()
+    yield b"\x00" + b"0\n2\norders 0 1042\norders 1 998\n"
+    yield b"\x02" + b"#\nbroker.id=3\nversion=0\n"
+    for name in ("orders-0", "orders-0.0123456789abcdef0123456789abcdef-delete", "orders-0.0123456789abcdef0123456789abcdef-future",
+                 "00000000000000000129-0000000001.checkpoint", "00000000000000000042.log"):
+        yield b"\x07" + name.encode()
+
+
+def metadata():
+    """Kind (1: framed records; 2: repair checksums), content."""
+    for path in sorted((ROOT / "src/hosting/testdata").glob("**/*")):
+        if path.suffix in (".checkpoint", ".log") and path.stat().st_size < 8192:
+            yield b"\x02" + path.read_bytes()
+    frames = []
+    for message, version, body in conformance_instances():
+        # Type numbers of metadata records stand in their schemas.
+        if message in METADATA_TYPES and len(body) < 256:
+            frame = bytes([1, METADATA_TYPES[message], version]) + body
+            frames.append(struct.pack(">H", len(frame)) + frame)
+            yield b"\x01" + frames[-1]
+    for at in range(0, len(frames), 5):
+        yield b"\x01" + b"".join(frames[at:at + 5])
+
+
+def metadata_types():
+    found = {}
+    for path in (ROOT / "schemas/records/metadata").glob("*"):
+        if declared := re.search(r"^record\s+metadata\s+(\d+)\s+(\w+)", path.read_text(), re.M):
+            found[declared[2]] = int(declared[1])
+    return found
+
+
+METADATA_TYPES = metadata_types()
+
+
+def configuration():
+    keys = []
+    for line in (ROOT / "src/config/testdata/kafka-4.3.1-keys.tsv").read_text().splitlines():
+        fields = line.split("\t")
+        keys += [f"{field}=1" for field in fields if re.fullmatch(r"[a-z][a-z.]+\.[a-z.]+", field)][:1]
+    for at in range(0, len(keys), 6):
+        yield "\n".join(keys[at:at + 6]).encode()
+    yield b"process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\n" \
+          b"controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@localhost:9093\nlog.dirs=/a,/b\n"
+    yield b"listeners=A://[::1]:9092,B://h:0\nlistener.security.protocol.map=A:PLAINTEXT,B:SSL\n" \
+          b"inter.broker.listener.name=A\nadvertised.listeners=A://x:1,B://y:2\nmax.connections.per.ip.overrides=h:1,i:2\n"
+    yield b"# a comment\n! another\nkey = a\\\n   b\\u0041\n\\ x:\\t\nzookeeper.connect=h:2181\nbroker.id=0\n"
+
+
+TARGETS = {"configuration": configuration, "metadata": metadata, "small_files": small_files, "batches": batches, "logs": logs, "messages": messages}
 
 
 def main():
