@@ -36,9 +36,15 @@ Response whole(const Error& error) {
 
 }  // namespace
 
-Done failed(const Loaded&, const Error&) { return {}; }
-Done failed(const ImageChanged&, const Error&) { return {}; }
-Done failed(const TopicsDeleted&, const Error&) { return {}; }
+Done failed(const Loaded&, const Error&) {
+  return {};
+}
+Done failed(const ImageChanged&, const Error&) {
+  return {};
+}
+Done failed(const TopicsDeleted&, const Error&) {
+  return {};
+}
 
 FetchedOffsets failed(const FetchOffsets& call, const Error& error) {
   FetchedOffsets group;
@@ -50,7 +56,6 @@ FetchedOffsets failed(const FetchOffsets& call, const Error& error) {
 protocol::JoinGroupResponse failed(const Asked<protocol::JoinGroupRequest>& call, const Error& error) {
   auto response = whole<protocol::JoinGroupResponse>(error);
   response.member_id = call.request.member_id;
-  if (call.api_version >= 7) response.protocol_name.reset();
   return response;
 }
 

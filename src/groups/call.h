@@ -67,14 +67,12 @@ struct ImageChanged {
 };
 struct Done {};
 
-using Call =
-    std::variant<Loaded, ImageChanged, TopicsDeleted, FetchOffsets, Asked<protocol::JoinGroupRequest>,
-                 Asked<protocol::SyncGroupRequest>, Asked<protocol::HeartbeatRequest>,
-                 Asked<protocol::LeaveGroupRequest>, Asked<protocol::OffsetCommitRequest>,
-                 Asked<protocol::TxnOffsetCommitRequest>, Asked<protocol::OffsetDeleteRequest>,
-                 Asked<protocol::ListGroupsRequest>, Asked<protocol::DescribeGroupsRequest>,
-                 Asked<protocol::DeleteGroupsRequest>, Asked<protocol::ConsumerGroupHeartbeatRequest>,
-                 Asked<protocol::ConsumerGroupDescribeRequest>>;
+using Call = std::variant<
+    Loaded, ImageChanged, TopicsDeleted, FetchOffsets, Asked<protocol::JoinGroupRequest>,
+    Asked<protocol::SyncGroupRequest>, Asked<protocol::HeartbeatRequest>, Asked<protocol::LeaveGroupRequest>,
+    Asked<protocol::OffsetCommitRequest>, Asked<protocol::TxnOffsetCommitRequest>, Asked<protocol::OffsetDeleteRequest>,
+    Asked<protocol::ListGroupsRequest>, Asked<protocol::DescribeGroupsRequest>, Asked<protocol::DeleteGroupsRequest>,
+    Asked<protocol::ConsumerGroupHeartbeatRequest>, Asked<protocol::ConsumerGroupDescribeRequest>>;
 
 using Answer =
     std::variant<Done, FetchedOffsets, protocol::JoinGroupResponse, protocol::SyncGroupResponse,

@@ -13,10 +13,14 @@ using std::chrono::milliseconds;
 
 std::string_view name_of(ClassicState state) {
   switch (state) {
-    case ClassicState::empty: return "Empty";
-    case ClassicState::preparing_rebalance: return "PreparingRebalance";
-    case ClassicState::completing_rebalance: return "CompletingRebalance";
-    case ClassicState::stable: return "Stable";
+    case ClassicState::empty:
+      return "Empty";
+    case ClassicState::preparing_rebalance:
+      return "PreparingRebalance";
+    case ClassicState::completing_rebalance:
+      return "CompletingRebalance";
+    case ClassicState::stable:
+      return "Stable";
   }
   return {};
 }

@@ -80,8 +80,8 @@ class ClassicGroup {
   // While it is about to form a generation.
   std::set<std::string, std::less<>> pending_members;  // ids given out that did not come back yet
   std::set<std::string, std::less<>> pending_sync;
-  bool new_member_added = false;             // during the delay of the first rebalance
-  std::chrono::milliseconds join_delay{0};   // of the running delay, and what may be added to it
+  bool new_member_added = false;            // during the delay of the first rebalance
+  std::chrono::milliseconds join_delay{0};  // of the running delay, and what may be added to it
   std::chrono::milliseconds join_remaining{0};
 
   const Members& members() const { return members_; }
@@ -131,7 +131,7 @@ class ClassicGroup {
   void note_subscriptions();
 
   Members members_;
-  std::map<std::string, std::string, std::less<>> static_members_;    // instance id to member id
+  std::map<std::string, std::string, std::less<>> static_members_;   // instance id to member id
   std::map<std::string, std::size_t, std::less<>> protocol_counts_;  // how many members have it
   std::size_t awaiting_join_ = 0;
 };

@@ -1,7 +1,5 @@
 #include "groups/deadlines.h"
 
-#include <vector>
-
 namespace klamm::groups {
 
 void Deadlines::set(const DeadlineKey& key, Time when) {
@@ -16,7 +14,8 @@ void Deadlines::set(const DeadlineKey& key, Time when) {
 }
 
 void Deadlines::cancel_group(const std::string& group) {
-  std::erase_if(entries_, [&](const auto& entry) { return entry.first.group == group; });
+  auto at = entries_.lower_bound({DeadlineKind{}, group, {}});
+  while (at != entries_.end() && at->first.group == group) at = entries_.erase(at);
 }
 
 std::optional<Deadlines::Time> Deadlines::when(const DeadlineKey& key) const {

@@ -9,20 +9,21 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace klamm::groups {
 
 enum class DeadlineKind : std::uint8_t {
-  expire_offsets,        // of the whole shard, again and again
-  join,                  // a rebalance of a classic group goes on without those who did not come
-  sync,                  // those who did not sync are removed
-  session,               // a member of a classic group, or a member id that was given out
-  consumer_session,      // a member of a consumer group
-  consumer_rebalance,    // a member that has not given up its partitions
-  consumer_join,         // a member of a consumer group that speaks the classic protocol has not joined again,
-  consumer_sync,         // or not synced
-  consumer_assignment,   // a target assignment that waits for its interval
+  expire_offsets,       // of the whole shard, again and again
+  join,                 // a rebalance of a classic group goes on without those who did not come
+  sync,                 // those who did not sync are removed
+  session,              // a member of a classic group, or a member id that was given out
+  consumer_session,     // a member of a consumer group
+  consumer_rebalance,   // a member that has not given up its partitions
+  consumer_join,        // a member of a consumer group that speaks the classic protocol has not joined again,
+  consumer_sync,        // or not synced
+  consumer_assignment,  // a target assignment that waits for its interval
 };
 
 struct DeadlineKey {
@@ -30,7 +31,11 @@ struct DeadlineKey {
   std::string group;
   std::string member;
 
-  auto operator<=>(const DeadlineKey&) const = default;
+  bool operator==(const DeadlineKey&) const = default;
+  // A group's stand side by side.
+  auto operator<=>(const DeadlineKey& other) const {
+    return std::tie(group, kind, member) <=> std::tie(other.group, other.kind, other.member);
+  }
 };
 
 class Deadlines {

@@ -1,5 +1,5 @@
-// A record of __consumer_offsets: a key, whose first number is its type, and a value, whose first number is its version;
-// no value is a tombstone. Only what groups of consumers need is read; other types are kept apart as `Other`.
+// A record of __consumer_offsets: a key, whose first number is its type, and a value, whose first number is its
+// version; no value is a tombstone. Only what groups of consumers need is read; other types are kept apart as `Other`.
 // Source: org.apache.kafka.coordinator.group.GroupCoordinatorRecordSerde, GroupCoordinatorRecordHelpers.
 #pragma once
 
@@ -62,10 +62,11 @@ using ConsumerGroupRegularExpressionRecord =
 using ShareGroupMetadataRecord = Entry<protocol::ShareGroupMetadataKey, protocol::ShareGroupMetadataValue>;
 using StreamsGroupMetadataRecord = Entry<protocol::StreamsGroupMetadataKey, protocol::StreamsGroupMetadataValue>;
 
-using Message = std::variant<OffsetCommitRecord, GroupMetadataRecord, ConsumerGroupMetadataRecord,
-                             ConsumerGroupMemberMetadataRecord, ConsumerGroupTargetAssignmentMetadataRecord,
-                             ConsumerGroupTargetAssignmentMemberRecord, ConsumerGroupCurrentMemberAssignmentRecord,
-                             ConsumerGroupRegularExpressionRecord, ShareGroupMetadataRecord, StreamsGroupMetadataRecord>;
+using Message =
+    std::variant<OffsetCommitRecord, GroupMetadataRecord, ConsumerGroupMetadataRecord,
+                 ConsumerGroupMemberMetadataRecord, ConsumerGroupTargetAssignmentMetadataRecord,
+                 ConsumerGroupTargetAssignmentMemberRecord, ConsumerGroupCurrentMemberAssignmentRecord,
+                 ConsumerGroupRegularExpressionRecord, ShareGroupMetadataRecord, StreamsGroupMetadataRecord>;
 
 struct Record {
   Message message;

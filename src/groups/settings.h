@@ -16,29 +16,30 @@ enum class MigrationPolicy : std::uint8_t { disabled, upgrade, downgrade, bidire
 
 struct Settings {
   // Classic groups.
-  std::chrono::milliseconds session_timeout_min = std::chrono::seconds(6);          // group.min.session.timeout.ms
-  std::chrono::milliseconds session_timeout_max = std::chrono::minutes(30);         // group.max.session.timeout.ms
-  std::chrono::milliseconds initial_rebalance_delay = std::chrono::seconds(3);      // group.initial.rebalance.delay.ms
-  std::int32_t group_size_max = std::numeric_limits<std::int32_t>::max();           // group.max.size
+  std::chrono::milliseconds session_timeout_min = std::chrono::seconds(6);      // group.min.session.timeout.ms
+  std::chrono::milliseconds session_timeout_max = std::chrono::minutes(30);     // group.max.session.timeout.ms
+  std::chrono::milliseconds initial_rebalance_delay = std::chrono::seconds(3);  // group.initial.rebalance.delay.ms
+  std::int32_t group_size_max = std::numeric_limits<std::int32_t>::max();       // group.max.size
   std::chrono::milliseconds new_member_join_timeout = std::chrono::minutes(5);
 
   // Consumer groups (KIP-848).
-  std::chrono::milliseconds consumer_session_timeout = std::chrono::seconds(45);    // group.consumer.session.timeout.ms
-  std::chrono::milliseconds consumer_heartbeat_interval = std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms
+  std::chrono::milliseconds consumer_session_timeout = std::chrono::seconds(45);  // group.consumer.session.timeout.ms
+  std::chrono::milliseconds consumer_heartbeat_interval =
+      std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms
   std::int32_t consumer_group_size_max = std::numeric_limits<std::int32_t>::max();  // group.consumer.max.size
   std::vector<std::string> assignors{"uniform", "range"};                           // group.consumer.assignors
   MigrationPolicy migration_policy = MigrationPolicy::bidirectional;
   bool consumer_protocol_enabled = true;  // group.version ≥ 1
 
   // Offsets.
-  std::int32_t offset_metadata_bytes_max = 4096;                                    // offset.metadata.max.bytes
-  std::chrono::milliseconds offsets_retention = std::chrono::days(7);               // offsets.retention.minutes
+  std::int32_t offset_metadata_bytes_max = 4096;                       // offset.metadata.max.bytes
+  std::chrono::milliseconds offsets_retention = std::chrono::days(7);  // offsets.retention.minutes
   std::chrono::milliseconds offsets_retention_check_interval = std::chrono::minutes(10);
 
   // Bounds of our own: what one group may make this node hold.
-  std::size_t pending_members_max = 10'000;      // member ids given out and not yet used, per group
+  std::size_t pending_members_max = 10'000;           // member ids given out and not yet used, per group
   std::size_t member_metadata_bytes_max = 1'000'000;  // of all protocols of one member
-  std::size_t record_bytes_max = 1'000'000;      // message.max.bytes of the offsets topic, less its frame
+  std::size_t record_bytes_max = 1'000'000;           // message.max.bytes of the offsets topic, less its frame
 };
 
 }  // namespace klamm::groups
