@@ -46,6 +46,10 @@ Done failed(const TopicsDeleted&, const Error&) {
   return {};
 }
 
+EndedTransaction failed(const EndTransaction&, const Error& error) {
+  return {error.code};
+}
+
 FetchedOffsets failed(const FetchOffsets& call, const Error& error) {
   FetchedOffsets group;
   group.group_id = call.group.group_id;
@@ -64,6 +68,8 @@ protocol::SyncGroupResponse failed(const Asked<protocol::SyncGroupRequest>&, con
 }
 
 protocol::HeartbeatResponse failed(const Asked<protocol::HeartbeatRequest>&, const Error& error) {
+  // While the group is loaded nobody can be late.
+  if (error.code == ErrorCode::coordinator_load_in_progress) return {};
   return whole<protocol::HeartbeatResponse>(error);
 }
 

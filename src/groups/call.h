@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -11,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "groups/record.h"
 #include "metadata/image.h"
 #include "protocol/messages/consumer_group_describe.h"
 #include "protocol/messages/consumer_group_heartbeat.h"
@@ -39,6 +42,8 @@ struct Asked {
   Request request;
   std::int16_t api_version = Request::max_version;
   Caller caller = {};
+  // Of TxnOffsetCommit: goes into its records.
+  std::optional<std::uint32_t> ends_seen = {};
 };
 
 // The first call after loading: sessions begin anew, the clean-up is set going.
@@ -61,21 +66,37 @@ struct TopicsDeleted {
   std::vector<Topic> topics;
 };
 
+// A producer's transaction ends here.
+struct EndTransaction {
+  ProducerId producer;
+  ProducerEpoch producer_epoch;
+  TransactionEnd end;
+};
+struct EndedTransaction {
+  ErrorCode code = ErrorCode::none;
+};
+
 // A new image of the cluster: what assignments are made of.
 struct ImageChanged {
   metadata::ImageRef image;
+  // What is new in it, for all shards alike; none: they look for themselves.
+  struct Topics {
+    std::vector<std::string> changed;  // deleted ones among them
+    bool some_are_new = false;
+  };
+  std::shared_ptr<const Topics> topics = {};
 };
 struct Done {};
 
 using Call = std::variant<
-    Loaded, ImageChanged, TopicsDeleted, FetchOffsets, Asked<protocol::JoinGroupRequest>,
+    Loaded, ImageChanged, TopicsDeleted, EndTransaction, FetchOffsets, Asked<protocol::JoinGroupRequest>,
     Asked<protocol::SyncGroupRequest>, Asked<protocol::HeartbeatRequest>, Asked<protocol::LeaveGroupRequest>,
     Asked<protocol::OffsetCommitRequest>, Asked<protocol::TxnOffsetCommitRequest>, Asked<protocol::OffsetDeleteRequest>,
     Asked<protocol::ListGroupsRequest>, Asked<protocol::DescribeGroupsRequest>, Asked<protocol::DeleteGroupsRequest>,
     Asked<protocol::ConsumerGroupHeartbeatRequest>, Asked<protocol::ConsumerGroupDescribeRequest>>;
 
 using Answer =
-    std::variant<Done, FetchedOffsets, protocol::JoinGroupResponse, protocol::SyncGroupResponse,
+    std::variant<Done, EndedTransaction, FetchedOffsets, protocol::JoinGroupResponse, protocol::SyncGroupResponse,
                  protocol::HeartbeatResponse, protocol::LeaveGroupResponse, protocol::OffsetCommitResponse,
                  protocol::TxnOffsetCommitResponse, protocol::OffsetDeleteResponse, protocol::ListGroupsResponse,
                  protocol::DescribeGroupsResponse, protocol::DeleteGroupsResponse,
@@ -85,6 +106,7 @@ using Answer =
 Done failed(const Loaded&, const Error& error);
 Done failed(const ImageChanged&, const Error& error);
 Done failed(const TopicsDeleted&, const Error& error);
+EndedTransaction failed(const EndTransaction&, const Error& error);
 FetchedOffsets failed(const FetchOffsets& call, const Error& error);
 protocol::JoinGroupResponse failed(const Asked<protocol::JoinGroupRequest>& call, const Error& error);
 protocol::SyncGroupResponse failed(const Asked<protocol::SyncGroupRequest>& call, const Error& error);

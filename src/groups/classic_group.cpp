@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "groups/deadlines.h"
 #include "protocol/reader.h"
 #include "protocol/records/consumer_protocol_subscription.h"
 
@@ -23,6 +24,79 @@ std::string_view name_of(ClassicState state) {
       return "Stable";
   }
   return {};
+}
+
+namespace {
+
+// How many names of topics the metadata may hold: what stands before them, but not more than there are bytes for.
+std::size_t topics_max(Bytes metadata) {
+  protocol::Reader reader(metadata);
+  reader.read_int16();
+  const std::int32_t count = reader.read_int32();
+  if (!reader.ok() || count < 0) return 0;
+  return std::min(static_cast<std::size_t>(count), metadata.size() / sizeof(std::int16_t));
+}
+
+// A name in the set that they are gathered in, and while they are read.
+constexpr std::size_t topic_bytes = node_bytes + 2 * string_bytes({});
+
+}  // namespace
+
+std::size_t bytes_of(const ClassicProtocols& protocols, bool of_consumers) {
+  std::size_t bytes = 0;
+  std::size_t topics = 0;
+  for (const ClassicProtocol& each : protocols) {
+    // Its name also counts how many have it.
+    bytes += sizeof(ClassicProtocol) + each.name.size() + each.metadata.size();
+    bytes += node_bytes + string_bytes(each.name) + sizeof(std::size_t);
+    if (of_consumers) topics = std::max(topics, topics_max(each.metadata));
+  }
+  return 2 * bytes + topics * topic_bytes;  // one protocol is chosen
+}
+
+std::size_t ClassicGroup::bytes_of(std::string_view id) {
+  // Its name, and its two deadlines.
+  return node_bytes + sizeof(ClassicGroup) + string_bytes(id) + 2 * Deadlines::bytes_of(id.size(), 0);
+}
+
+std::size_t ClassicGroup::bytes_of_pending(std::size_t group_id_bytes, std::size_t member_id_bytes) {
+  return node_bytes + string_bytes({}) + member_id_bytes + Deadlines::bytes_of(group_id_bytes, member_id_bytes);
+}
+
+std::size_t ClassicGroup::bytes_of_names(std::size_t group_id_bytes, const ClassicMember& member) {
+  std::size_t bytes = node_bytes + sizeof(ClassicMember) + 2 * member.id.size();
+  bytes += node_bytes + string_bytes(member.id);  // among those who have not synced
+  bytes += Deadlines::bytes_of(group_id_bytes, member.id.size());
+  bytes += member.client_id.size() + member.client_host.size();
+  if (const auto& instance = member.instance_id) {
+    bytes += node_bytes + 2 * string_bytes(*instance) + string_bytes(member.id);
+  }
+  return bytes;
+}
+
+ClassicGroup::~ClassicGroup() {
+  std::size_t bytes = 0;
+  for (const auto& [id, member] : members_) bytes += member.bytes;
+  for (const std::string& id : pending_members_) bytes += bytes_of_pending(id_bytes_, id.size());
+  held_.remove(bytes + own_bytes_);
+}
+
+void ClassicGroup::count(ClassicMember& member) {
+  held_.remove(member.bytes);
+  member.bytes = bytes_of_names(id_bytes_, member) + groups::bytes_of(member.protocols, uses_consumer_protocol()) +
+                 member.assignment.size();
+  held_.add(member.bytes);
+}
+
+void ClassicGroup::add_pending(const std::string& id) {
+  if (pending_members_.insert(id).second) held_.add(bytes_of_pending(id_bytes_, id.size()));
+}
+
+void ClassicGroup::remove_pending(std::string_view id) {
+  const auto found = pending_members_.find(id);
+  if (found == pending_members_.end()) return;
+  pending_members_.erase(found);
+  held_.remove(bytes_of_pending(id_bytes_, id.size()));
 }
 
 const ClassicProtocol* ClassicMember::protocol(std::string_view name) const {
@@ -60,12 +134,13 @@ ClassicMember& ClassicGroup::add(ClassicMember member, std::string_view member_p
   }
   if (members_.empty()) protocol_type = std::string(member_protocol_type);
   if (!leader) leader = member.id;
-  pending_members.erase(member.id);
+  remove_pending(member.id);
   count_protocols(member, 1);
   if (member.joining) ++awaiting_join_;
   std::string id = member.id;
   const auto [at, fresh] = members_.emplace(std::move(id), std::move(member));
   ENSURE(fresh, "a member id is in the group twice");
+  count(at->second);
   return at->second;
 }
 
@@ -76,18 +151,20 @@ void ClassicGroup::remove(std::string_view id) {
     if (gone.joining) --awaiting_join_;
     if (gone.instance_id) static_members_.erase(*gone.instance_id);
     const bool led = is_leader(id);
+    held_.remove(gone.bytes);
     if (const auto sync = pending_sync.find(id); sync != pending_sync.end()) pending_sync.erase(sync);
     members_.erase(found);
     if (led) leader = members_.empty() ? std::nullopt : std::optional(members_.begin()->first);
     return;
   }
-  if (const auto found = pending_members.find(id); found != pending_members.end()) pending_members.erase(found);
+  remove_pending(id);
 }
 
 void ClassicGroup::set_protocols(ClassicMember& member, ClassicProtocols protocols) {
   count_protocols(member, -1);
   member.protocols = std::move(protocols);
   count_protocols(member, 1);
+  count(member);
 }
 
 ClassicMember& ClassicGroup::replace_static(const std::string& old_id, const std::string& new_id) {
@@ -100,7 +177,9 @@ ClassicMember& ClassicGroup::replace_static(const std::string& old_id, const std
   static_members_[*node.mapped().instance_id] = new_id;
   if (is_leader(old_id)) leader = new_id;
   if (pending_sync.erase(old_id) > 0) pending_sync.insert(new_id);
-  return members_.insert(std::move(node)).position->second;
+  ClassicMember& member = members_.insert(std::move(node)).position->second;
+  count(member);
+  return member;
 }
 
 void ClassicGroup::wait_for_join(ClassicMember& member, Pending pending) {
@@ -178,7 +257,20 @@ void ClassicGroup::begin_generation(Timestamp at) {
   protocol = select_protocol();
   note_subscriptions();
   pending_sync.clear();
+  for (auto& [id, each] : members_) each.still_has.reset();
   move_to(ClassicState::completing_rebalance, at);
+}
+
+void ClassicGroup::become_stable(std::int32_t of_generation, Timestamp at) {
+  generation = of_generation;
+  protocol = select_protocol();
+  note_subscriptions();
+  move_to(ClassicState::stable, at);
+}
+
+void ClassicGroup::set_assignment(ClassicMember& member, ByteVector assignment) {
+  member.assignment = std::move(assignment);
+  count(member);
 }
 
 void ClassicGroup::note_subscriptions() {
@@ -285,6 +377,7 @@ void ClassicGroup::apply(const protocol::GroupMetadataValue& value) {
   state = value.members.empty() ? ClassicState::empty : ClassicState::stable;
   state_since = Timestamp(value.current_state_timestamp);
   note_subscriptions();
+  for (auto& [id, each] : members_) count(each);
 }
 
 }  // namespace klamm::groups

@@ -4,6 +4,8 @@
 
 #include "groups/classic.h"
 #include "groups/classic_rebalance.h"
+#include "groups/consumer.h"
+#include "groups/membership_check.h"
 
 namespace klamm::groups {
 namespace {
@@ -21,6 +23,14 @@ struct Join {
   std::string reason() const { return call.request.reason.value_or("not provided"); }
 };
 
+// "-" and the uuid behind a name.
+constexpr std::size_t uuid_bytes = 37;
+
+// A dynamic member of a version that first gets an id.
+bool is_handshake(const Join& join) {
+  return join.to.api_version >= 4 && !join.request().group_instance_id;
+}
+
 ClassicProtocols protocols_of(const protocol::JoinGroupRequest& request) {
   ClassicProtocols out;
   std::set<std::string_view> seen;
@@ -30,10 +40,41 @@ ClassicProtocols protocols_of(const protocol::JoinGroupRequest& request) {
   return out;
 }
 
-std::size_t bytes_of(const protocol::JoinGroupRequest& request) {
+// What is sent, the length of each name and of each metadata included.
+std::size_t sent_bytes(const protocol::JoinGroupRequest& request) {
   std::size_t bytes = 0;
-  for (const auto& each : request.protocols) bytes += each.name.size() + each.metadata.size();
+  for (const auto& each : request.protocols) {
+    bytes += sizeof(std::int16_t) + each.name.size() + sizeof(std::int32_t) + each.metadata.size();
+  }
   return bytes;
+}
+
+// The member that asks, or whose place it takes.
+const ClassicMember* known_member(const ClassicGroup& group, const protocol::JoinGroupRequest& request) {
+  if (!request.member_id.empty()) return group.member(request.member_id);
+  const std::string* same = request.group_instance_id ? group.static_member(*request.group_instance_id) : nullptr;
+  return same ? group.member(*same) : nullptr;
+}
+
+// How much more the group takes with it, or at most so much.
+std::size_t growth(const Join& join, const ClassicGroup* group) {
+  const auto& request = join.request();
+  const std::size_t brought = bytes_of(join.protocols, request.protocol_type == consumer_protocol_type);
+  if (const ClassicMember* member = group ? known_member(*group, request) : nullptr) {
+    const std::size_t had = bytes_of(member->protocols, group->uses_consumer_protocol());
+    return brought > had ? brought - had : 0;
+  }
+  const std::size_t of_group = group ? 0 : ClassicGroup::bytes_of(request.group_id);
+  ClassicMember member;
+  member.instance_id = request.group_instance_id;
+  member.client_id = join.call.caller.client_id;
+  member.client_host = join.call.caller.client_host;
+  member.id = request.member_id;
+  if (member.id.empty()) member.id = member.instance_id.value_or(member.client_id) + std::string(uuid_bytes, ' ');
+  if (request.member_id.empty() && is_handshake(join)) {
+    return of_group + ClassicGroup::bytes_of_pending(request.group_id.size(), member.id.size());
+  }
+  return of_group + ClassicGroup::bytes_of_names(request.group_id.size(), member) + brought;
 }
 
 // clientId-uuid, or instanceId-uuid.
@@ -157,11 +198,11 @@ void join_without_id(ClassicTurn& classic, Join& join) {
     }
     return add_member(classic, join, std::move(member_id));
   }
-  if (join.to.api_version < 4) return add_member(classic, join, std::move(member_id));
-  if (group.pending_members.size() >= classic.settings().pending_members_max) {
+  if (!is_handshake(join)) return add_member(classic, join, std::move(member_id));
+  if (group.pending_members().size() >= classic.settings().pending_members_max) {
     return reply_join(turn, join.to, join_error(ErrorCode::group_max_size_reached));
   }
-  group.pending_members.insert(member_id);
+  group.add_pending(member_id);
   classic.keep_session(member_id, join.request().session_timeout_ms);
   reply_join(turn, join.to, join_error(ErrorCode::member_id_required, member_id));
 }
@@ -203,7 +244,7 @@ void join_with_id(ClassicTurn& classic, Join& join) {
   if (!group.supports(join.request().protocol_type, join.protocols)) {
     return reply_join(turn, join.to, join_error(ErrorCode::inconsistent_group_protocol, member_id));
   }
-  if (group.pending_members.contains(member_id)) {
+  if (group.pending_members().contains(member_id)) {
     // Ids are given out to dynamic members only; one that claims to be static now made it up.
     if (join.request().group_instance_id) {
       return reply_join(turn, join.to, join_error(ErrorCode::unknown_member_id, member_id));
@@ -225,7 +266,7 @@ std::optional<ErrorCode> wrong_request(const Settings& settings, const protocol:
     return ErrorCode::invalid_session_timeout;
   }
   // What one group can store is bounded; what a member brings that could never be stored is not kept.
-  if (bytes_of(request) > settings.member_metadata_bytes_max) return ErrorCode::group_max_size_reached;
+  if (sent_bytes(request) > settings.member_metadata_bytes_max) return ErrorCode::group_max_size_reached;
   return std::nullopt;
 }
 
@@ -241,13 +282,30 @@ void join_group(Turn& turn, coordination::Ticket ticket, const Asked<protocol::J
             call.api_version >= 1 ? request.rebalance_timeout_ms : request.session_timeout_ms};
 
   Group* found = turn.state.find(request.group_id);
-  const bool is_new = found == nullptr;
+  // An empty group of the other protocol gives way.
+  if (found && std::holds_alternative<std::unique_ptr<ConsumerGroup>>(*found) && !is_empty(*found)) {
+    return join_consumer_group(turn, ticket, call);
+  }
+  const bool replaces_consumer = found && std::holds_alternative<std::unique_ptr<ConsumerGroup>>(*found);
+  const bool is_new = !found || replaces_consumer;
   if (is_new && !request.member_id.empty()) {
     return reply_join(turn, to, join_error(ErrorCode::unknown_member_id, request.member_id));
   }
   if (is_new && (request.protocol_type.empty() || join.protocols.empty())) {
     return reply_join(turn, to, join_error(ErrorCode::inconsistent_group_protocol));
   }
+  const std::size_t more = growth(join, turn.state.classic(request.group_id));
+  if (more > turn.state.settings.member_bytes_max) {
+    return reply_join(turn, to, join_error(ErrorCode::group_max_size_reached, request.member_id));
+  }
+  if (!turn.has_room(more)) {
+    return reply_join(turn, to, join_error(ErrorCode::coordinator_not_available, request.member_id));
+  }
+  if (replaces_consumer) {
+    group_tombstones(request.group_id, *found, turn.decision.records);
+    turn.state.remove(request.group_id);
+  }
+  const std::size_t tombstones = turn.decision.records.size();
   if (is_new) turn.state.put<ClassicGroup>(request.group_id);
   ClassicGroup* group = turn.state.classic(request.group_id);
   if (!group) return reply_join(turn, to, join_error(ErrorCode::inconsistent_group_protocol));
@@ -262,7 +320,7 @@ void join_group(Turn& turn, coordination::Ticket ticket, const Asked<protocol::J
   } else {
     join_with_id(classic, join);
   }
-  if (!is_new || !turn.decision.records.empty()) return;
+  if (!is_new || turn.decision.records.size() > tombstones) return;
   // A new group is known to the log from its first call on.
   protocol::GroupMetadataValue birth;
   birth.protocol.reset();

@@ -4,6 +4,7 @@
 
 #include "groups/classic.h"
 #include "groups/classic_rebalance.h"
+#include "groups/consumer.h"
 
 namespace klamm::groups {
 namespace {
@@ -34,16 +35,21 @@ ErrorCode check_sync(const ClassicGroup& group, const protocol::SyncGroupRequest
 // The leader's sync: what it assigned is stored, and everybody who waits gets their part.
 void assign(ClassicTurn& classic, const protocol::SyncGroupRequest& request) {
   ClassicGroup& group = classic.group;
+  const auto give_up = [&](ErrorCode code) {
+    classic.fail_syncs(code);
+    classic.rebalance_or_complete(fmt::format("Error {} when storing group assignment during SyncGroup (member: {}).",
+                                              error_name(code), request.member_id));
+  };
+  std::size_t bytes = 0;
+  for (const auto& each : request.assignments) bytes += group.member(each.member_id) ? each.assignment.size() : 0;
+  if (bytes > classic.settings().record_bytes_max) return give_up(ErrorCode::unknown_server_error);
+  if (!classic.turn.has_room(bytes)) return give_up(ErrorCode::coordinator_not_available);
   ClassicGroup::Assignments assignments;
   for (const auto& each : request.assignments) {
     if (group.member(each.member_id)) assignments[each.member_id] = each.assignment;
   }
   Record record = group_metadata(classic.id, group.stored(&assignments, classic.now()));
-  if (encoded_bytes(record) > classic.settings().record_bytes_max) {
-    classic.fail_syncs(ErrorCode::unknown_server_error);
-    return classic.rebalance_or_complete(fmt::format(
-        "Error UNKNOWN_SERVER_ERROR when storing group assignment during SyncGroup (member: {}).", request.member_id));
-  }
+  if (encoded_bytes(record) > classic.settings().record_bytes_max) return give_up(ErrorCode::unknown_server_error);
   classic.turn.append(std::move(record));
   for (const auto& [member_id, each] : group.members()) {
     ClassicMember& member = *group.member(member_id);
@@ -69,7 +75,7 @@ protocol::LeaveGroupResponse::MemberResponse leave(ClassicTurn& classic, const s
       return response;
     }
     leaving = *found;
-  } else if (!group.pending_members.contains(member_id)) {
+  } else if (!group.pending_members().contains(member_id)) {
     if (auto known = group.check_member(member_id, instance_id); !known) {
       response.error_code = wire_of(known.error().code);
       return response;
@@ -94,6 +100,7 @@ void sync_group(Turn& turn, coordination::Ticket ticket, const Asked<protocol::S
   const auto& request = call.request;
   const auto refuse = [&](ErrorCode code) { turn.reply(ticket, sync_error(code)); };
   if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
+  if (turn.state.consumer(request.group_id)) return turn.reply(ticket, sync_consumer_group(turn, request));
   ClassicGroup* group = turn.state.classic(request.group_id);
   if (!group || group->state == ClassicState::empty) return refuse(ErrorCode::unknown_member_id);
   if (const ErrorCode wrong = check_sync(*group, request); wrong != ErrorCode::none) return refuse(wrong);
@@ -116,6 +123,7 @@ void heartbeat(Turn& turn, coordination::Ticket ticket, const Asked<protocol::He
     turn.reply(ticket, std::move(response));
   };
   if (request.group_id.empty()) return answer(ErrorCode::invalid_group_id);
+  if (turn.state.consumer(request.group_id)) return answer(heartbeat_to_consumer_group(turn, request));
   ClassicGroup* group = turn.state.classic(request.group_id);
   if (!group) return answer(ErrorCode::unknown_member_id);
   if (auto known = group->check_member(request.member_id, request.group_instance_id); !known) {
@@ -136,8 +144,23 @@ void leave_group(Turn& turn, coordination::Ticket ticket, const Asked<protocol::
     turn.reply(ticket, std::move(response));
   };
   if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
+  if (turn.state.consumer(request.group_id)) {
+    if (call.api_version >= 3) return turn.reply(ticket, remove_consumer_members(turn, request));
+    protocol::LeaveGroupRequest of_one = request;
+    of_one.members = {{.member_id = request.member_id}};
+    return refuse(static_cast<ErrorCode>(remove_consumer_members(turn, of_one).members.at(0).error_code));
+  }
   ClassicGroup* group = turn.state.classic(request.group_id);
-  if (!group) return refuse(ErrorCode::unknown_member_id);
+  if (!group && call.api_version < 3) return refuse(ErrorCode::unknown_member_id);
+  if (!group) {
+    // Of a group that is not there nobody is a member.
+    for (const auto& each : request.members) {
+      response.members.push_back({.member_id = each.member_id,
+                                  .group_instance_id = each.group_instance_id,
+                                  .error_code = wire_of(ErrorCode::unknown_member_id)});
+    }
+    return turn.reply(ticket, std::move(response));
+  }
 
   ClassicTurn classic{turn, request.group_id, *group};
   if (call.api_version < 3) {
@@ -166,8 +189,8 @@ void classic_session_is_over(Turn& turn, const std::string& group_id, const std:
   ClassicGroup* group = turn.state.classic(group_id);
   if (!group) return;
   ClassicTurn classic{turn, group_id, *group};
-  if (group->pending_members.contains(member_id)) {
-    group->pending_members.erase(member_id);
+  if (group->pending_members().contains(member_id)) {
+    group->remove_pending(member_id);
     return complete_without_the_silent(classic);
   }
   const ClassicMember* member = group->member(member_id);

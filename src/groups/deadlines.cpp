@@ -13,9 +13,19 @@ void Deadlines::set(const DeadlineKey& key, Time when) {
   queue_.emplace(when, key);
 }
 
+void Deadlines::cancel(const DeadlineKey& key) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  queue_.erase({found->second.queued, key});
+  entries_.erase(found);
+}
+
 void Deadlines::cancel_group(const std::string& group) {
   auto at = entries_.lower_bound({DeadlineKind{}, group, {}});
-  while (at != entries_.end() && at->first.group == group) at = entries_.erase(at);
+  while (at != entries_.end() && at->first.group == group) {
+    queue_.erase({at->second.queued, at->first});
+    at = entries_.erase(at);
+  }
 }
 
 std::optional<Deadlines::Time> Deadlines::when(const DeadlineKey& key) const {
@@ -29,7 +39,6 @@ std::optional<DeadlineKey> Deadlines::take_due(Time now) {
     auto node = queue_.extract(queue_.begin());
     auto& [queued, key] = node.value();
     const auto found = entries_.find(key);
-    if (found == entries_.end() || found->second.queued != queued) continue;
     if (found->second.when <= now) {
       entries_.erase(found);
       return std::move(key);
@@ -41,14 +50,9 @@ std::optional<DeadlineKey> Deadlines::take_due(Time now) {
   return std::nullopt;
 }
 
-std::optional<Deadlines::Time> Deadlines::next() {
-  while (!queue_.empty()) {
-    const auto& [queued, key] = *queue_.begin();
-    const auto found = entries_.find(key);
-    if (found != entries_.end() && found->second.queued == queued) return queued;
-    queue_.erase(queue_.begin());
-  }
-  return std::nullopt;
+std::optional<Deadlines::Time> Deadlines::next() const {
+  if (queue_.empty()) return std::nullopt;
+  return queue_.begin()->first;
 }
 
 }  // namespace klamm::groups

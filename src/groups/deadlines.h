@@ -12,6 +12,8 @@
 #include <tuple>
 #include <utility>
 
+#include "groups/memory.h"
+
 namespace klamm::groups {
 
 enum class DeadlineKind : std::uint8_t {
@@ -23,7 +25,7 @@ enum class DeadlineKind : std::uint8_t {
   consumer_rebalance,   // a member that has not given up its partitions
   consumer_join,        // a member of a consumer group that speaks the classic protocol has not joined again,
   consumer_sync,        // or not synced
-  consumer_assignment,  // a target assignment that waits for its interval
+  consumer_regex,       // regular expressions of a consumer group are resolved
 };
 
 struct DeadlineKey {
@@ -43,7 +45,7 @@ class Deadlines {
   using Time = std::chrono::nanoseconds;
 
   void set(const DeadlineKey& key, Time when);
-  void cancel(const DeadlineKey& key) { entries_.erase(key); }
+  void cancel(const DeadlineKey& key);
   // All of a group's.
   void cancel_group(const std::string& group);
   bool contains(const DeadlineKey& key) const { return entries_.contains(key); }
@@ -52,9 +54,13 @@ class Deadlines {
   // One that has passed, which is then no longer set.
   std::optional<DeadlineKey> take_due(Time now);
   // When somebody must look again. Sometimes earlier than anything is due.
-  std::optional<Time> next();
+  std::optional<Time> next() const;
 
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return queue_.size(); }
+  // What one key takes, in both places.
+  static std::size_t bytes_of(std::size_t group_bytes, std::size_t member_bytes) {
+    return 2 * (node_bytes + sizeof(DeadlineKey) + sizeof(Entry) + group_bytes + member_bytes);
+  }
 
  private:
   struct Entry {
@@ -63,7 +69,8 @@ class Deadlines {
   };
 
   std::map<DeadlineKey, Entry> entries_;
-  std::set<std::pair<Time, DeadlineKey>> queue_;  // some are stale: their entry is gone or is queued elsewhere
+  // One for each entry: a client that makes deadlines and cancels them leaves nothing behind.
+  std::set<std::pair<Time, DeadlineKey>> queue_;
 };
 
 }  // namespace klamm::groups

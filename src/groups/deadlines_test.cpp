@@ -41,6 +41,15 @@ TEST(DeadlinesTest, WhatWasCancelledIsNotDueEvenWhenSetAgain) {
   EXPECT_EQ(deadlines.take_due(seconds(30)), session("a"));
 }
 
+TEST(DeadlinesTest, WhatWasCancelledTakesNoMemory) {
+  Deadlines deadlines;
+  for (int i = 0; i < 1000; ++i) {
+    deadlines.set(session(std::to_string(i)), seconds(1800));
+    deadlines.cancel(session(std::to_string(i)));
+  }
+  EXPECT_EQ(deadlines.size(), 0u);
+}
+
 TEST(DeadlinesTest, AGroupTakesItsDeadlinesWithIt) {
   Deadlines deadlines;
   deadlines.set(session("a"), seconds(1));

@@ -87,9 +87,7 @@ void delete_groups(Turn& turn, coordination::Ticket ticket, const Asked<protocol
     auto& result = response.results.emplace_back();
     result.group_id = id;
     const Group* group = turn.state.find(id);
-    if (id.empty()) {
-      result.error_code = wire_of(ErrorCode::invalid_group_id);
-    } else if (!group) {
+    if (!group) {
       result.error_code = wire_of(ErrorCode::group_id_not_found);
     } else if (auto allowed = check_delete(*group); !allowed) {
       result.error_code = wire_of(allowed.error().code);

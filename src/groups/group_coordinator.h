@@ -28,11 +28,13 @@ class GroupCoordinator {
   using Answer = groups::Answer;
   using Decision = groups::Decision;
 
-  // The settings outlive it.
-  GroupCoordinator(const Settings& settings, Logger log);
+  // Settings and memory outlive it.
+  GroupCoordinator(const Settings& settings, Memory& memory, Logger log);
 
   Decision decide(coordination::Ticket ticket, const coordination::Moment& moment, const Call& call);
   Decision timer_fired(const coordination::Moment& moment, std::string_view name);
+  // While its caller waits for others, a call keeps only what refuse() needs.
+  static void settle(Call& call);
   // The call could not be served (the log failed, the shard was left): what its caller is told.
   static Answer refuse(const Call& call, const Error& error);
 

@@ -23,6 +23,24 @@ struct CommitBy {
 // group_id_not_found, stale_member_epoch, unsupported_version.
 Result<void> check_commit(Turn& turn, const std::string& group_id, const CommitBy& by);
 
+// Somebody who commits at an earlier epoch of a consumer group may, for partitions that were already its own then.
+// Request: OffsetCommit or TxnOffsetCommit. Errors: stale_member_epoch, illegal_generation.
+Result<void> check_commit_partition(const State& state, const std::string& group_id, const CommitBy& by, Uuid topic,
+                                    std::int32_t partition);
+template <typename Request>
+Result<void> check_commit_partitions(const State& state, const Request& request, const CommitBy& by) {
+  if (!state.consumer(request.group_id)) return {};
+  for (const auto& topic : request.topics) {
+    const metadata::Topic* known = topic.topic_id.is_zero() ? state.image->topic(topic.name) : nullptr;
+    const Uuid id = known ? known->id : topic.topic_id;
+    for (const auto& partition : topic.partitions) {
+      auto allowed = check_commit_partition(state, request.group_id, by, id, partition.partition_index);
+      if (!allowed) return allowed;
+    }
+  }
+  return {};
+}
+
 struct FetchBy {
   const std::optional<std::string>& member_id;
   std::int32_t epoch;
@@ -47,7 +65,7 @@ std::optional<ExpiryBasis> expiry_basis(const Group& group);
 // What makes the log forget a group; its offsets are another matter.
 void group_tombstones(const std::string& id, const Group& group, Records& to);
 
-// "Classic", "Consumer"
+// "classic", "share"
 std::string_view type_name(const Group& group);
 std::string state_name(const Group& group);
 std::string protocol_type(const Group& group);

@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "base/uuid.h"
+#include "groups/memory.h"
 #include "groups/record.h"
 
 namespace klamm::groups {
@@ -33,6 +34,12 @@ using TopicOffsets = std::map<std::string, PartitionOffsets, std::less<>>;
 
 class OffsetStore {
  public:
+  // What it takes is counted in `held`, which outlives it.
+  explicit OffsetStore(Held& held) : held_(held) {}
+  OffsetStore(const OffsetStore&) = delete;
+  OffsetStore& operator=(const OffsetStore&) = delete;
+  ~OffsetStore() { held_.remove(bytes_); }
+
   void apply(Offset at, ProducerId producer, const OffsetCommitRecord& record);
   // The end of a producer's transaction in this partition.
   void end_transaction(ProducerId producer, bool commit);
@@ -42,6 +49,9 @@ class OffsetStore {
   const TopicOffsets* of_group(std::string_view group) const;
   bool has_open_transaction(std::string_view group) const { return open_.contains(group); }
   bool has_open_transaction(std::string_view group, std::string_view topic, std::int32_t partition) const;
+  // How much more it takes with this offset too, or at most so much.
+  std::size_t growth(std::string_view group, std::string_view topic, std::int32_t partition, std::size_t metadata_bytes,
+                     bool transactional) const;
   // Tombstones for all of a group's offsets, open transactions included.
   void tombstones_of(const std::string& group, Records& to) const;
   // And for all offsets of a topic that was deleted, in any group.
@@ -51,10 +61,18 @@ class OffsetStore {
   using GroupOffsets = std::map<std::string, TopicOffsets, std::less<>>;
   using OpenTopics = std::map<std::string, std::map<std::int32_t, std::set<ProducerId>>, std::less<>>;
 
-  static void put(GroupOffsets& in, const protocol::OffsetCommitKey& key, CommittedOffset value);
-  static void remove(GroupOffsets& in, std::string_view group, std::string_view topic, std::int32_t partition);
+  // Unless there is a later one.
+  void put(GroupOffsets& in, const std::string& group, const std::string& topic, std::int32_t partition,
+           CommittedOffset value);
+  void remove(GroupOffsets& in, std::string_view group, std::string_view topic, std::int32_t partition);
+  void open(const std::string& group, const std::string& topic, std::int32_t partition, ProducerId producer);
   void close(std::string_view group, std::string_view topic, std::int32_t partition, ProducerId producer);
 
+  void add(std::size_t bytes);
+  void subtract(std::size_t bytes);
+
+  Held& held_;
+  std::size_t bytes_ = 0;
   GroupOffsets offsets_;
   std::map<ProducerId, GroupOffsets> pending_;
   std::map<std::string, OpenTopics, std::less<>> open_;

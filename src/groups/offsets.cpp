@@ -23,6 +23,21 @@ bool is_metadata_too_large(const State& state, const std::optional<std::string>&
   return metadata && metadata->size() > most && java_length(*metadata) > most;
 }
 
+// How much more this node holds after the request. What is not accepted is not counted.
+template <typename Request>
+std::size_t growth(const State& state, const Request& request, bool transactional) {
+  std::size_t bytes = 0;
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      if (is_metadata_too_large(state, partition.committed_metadata)) continue;
+      const std::size_t metadata = partition.committed_metadata ? partition.committed_metadata->size() : 0;
+      bytes += state.offsets.growth(request.group_id, topic.name, partition.partition_index, metadata, transactional);
+    }
+  }
+  if (bytes > 0 && !state.groups.contains(request.group_id)) bytes += ClassicGroup::bytes_of(request.group_id);
+  return bytes;
+}
+
 // One request, transactional or not: what is accepted becomes records, every partition gets its code.
 template <typename Response, typename Request>
 Response take_offsets(Turn& turn, const Request& request, Timestamp expires_at, Records& records) {
@@ -65,10 +80,12 @@ void take_all(Turn& turn, Records records) {
 void offset_commit_call(Turn& turn, coordination::Ticket ticket, const Asked<protocol::OffsetCommitRequest>& call) {
   const auto& request = call.request;
   const auto refuse = [&](ErrorCode code) { turn.reply(ticket, failed(call, Error{code})); };
-  if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
+  // The group may have no name: whoever commits by hand need not know of groups.
   const CommitBy by{request.member_id, request.group_instance_id, request.generation_id_or_member_epoch,
                     call.api_version, false};
   if (auto allowed = check_commit(turn, request.group_id, by); !allowed) return refuse(allowed.error().code);
+  if (auto allowed = check_commit_partitions(turn.state, request, by); !allowed) return refuse(allowed.error().code);
+  if (!turn.has_room(growth(turn.state, request, false))) return refuse(ErrorCode::coordinator_not_available);
 
   Timestamp expires_at = no_timestamp;
   if (request.retention_time_ms != -1) {
@@ -90,12 +107,15 @@ void txn_offset_commit_call(Turn& turn, coordination::Ticket ticket,
   const CommitBy by{request.member_id, request.group_instance_id, request.generation_id_or_member_epoch,
                     call.api_version, true};
   if (auto allowed = check_commit(turn, request.group_id, by); !allowed) return refuse(allowed.error().code);
+  if (auto allowed = check_commit_partitions(turn.state, request, by); !allowed) return refuse(allowed.error().code);
+  if (!turn.has_room(growth(turn.state, request, true))) return refuse(ErrorCode::coordinator_not_available);
 
   Records records;
   auto response = take_offsets<protocol::TxnOffsetCommitResponse>(turn, request, no_timestamp, records);
   for (Record& record : records) {
     record.producer = ProducerId(request.producer_id);
     record.producer_epoch = ProducerEpoch(request.producer_epoch);
+    record.ends_seen = call.ends_seen;
   }
   take_all(turn, std::move(records));
   turn.reply(ticket, std::move(response));

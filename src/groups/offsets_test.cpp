@@ -86,7 +86,8 @@ TEST_F(OffsetsTest, WhatIsCommittedIsFetched) {
   EXPECT_EQ(state_of("g"), "Empty");
   restart();
   EXPECT_EQ(fetch(), 5);
-  const auto& entry = std::get<OffsetCommitRecord>((*decode(log[0].first.key, *log[0].first.value))->message);
+  const auto decoded = decode(log[0].first.key, *log[0].first.value);
+  const auto& entry = std::get<OffsetCommitRecord>((*decoded)->message);
   EXPECT_EQ(entry.version, 4);
   EXPECT_EQ(entry.value->commit_timestamp, moment().wall.value);
 }
@@ -120,11 +121,21 @@ TEST_F(OffsetsTest, WhoMayCommit) {
        {.member = "x", .epoch = 1, .group = "h"},
        ErrorCode::group_id_not_found},
       {"the same, old", {.member = "x", .epoch = 1, .group = "h", .version = 8}, ErrorCode::illegal_generation},
-      {"no group", {.group = ""}, ErrorCode::invalid_group_id},
   };
   for (const Case& c : cases) EXPECT_EQ(commit(c.by), c.code) << c.what;
   join({.version = 3});
   EXPECT_EQ(commit({id, 1}), ErrorCode::none);  // before it gives up its partitions
+}
+
+TEST_F(OffsetsTest, OffsetsCommittedByHandNeedNoNameOfAGroup) {
+  EXPECT_EQ(commit({.group = ""}), ErrorCode::none);
+  EXPECT_EQ(fetch_from("", true).topics.size(), 1u);
+  EXPECT_EQ(state_of(""), "Empty");
+  protocol::DeleteGroupsRequest request;
+  request.groups_names = {""};
+  EXPECT_EQ(this->request<protocol::DeleteGroupsResponse>(request).results.at(0).error_code, 0);
+  EXPECT_EQ(this->request<protocol::DeleteGroupsResponse>(request).results.at(0).error_code,
+            wire_of(ErrorCode::group_id_not_found));
 }
 
 TEST_F(OffsetsTest, WhileAssignmentsAreMadeNobodyCommits) {
@@ -258,7 +269,6 @@ TEST_F(OffsetsTest, GroupsAreDeletedWithTheirOffsets) {
     return code(this->request<protocol::DeleteGroupsResponse>(request).results.at(0).error_code);
   };
   EXPECT_EQ(remove("g"), ErrorCode::group_id_not_found);
-  EXPECT_EQ(remove(""), ErrorCode::invalid_group_id);
   const auto members = stable(1);
   commit({members[0], 1});
   EXPECT_EQ(remove("g"), ErrorCode::non_empty_group);
@@ -283,9 +293,9 @@ TEST_F(OffsetsTest, GroupsAreListedByStateAndType) {
     }
     return out;
   };
-  EXPECT_EQ(list({}, {}), "g consumer Stable Classic;simple  Empty Classic;");
-  EXPECT_EQ(list({" stable "}, {}), "g consumer Stable Classic;");
-  EXPECT_EQ(list({}, {"CLASSIC"}), "g consumer Stable Classic;simple  Empty Classic;");
+  EXPECT_EQ(list({}, {}), "g consumer Stable classic;simple  Empty classic;");
+  EXPECT_EQ(list({" stable "}, {}), "g consumer Stable classic;");
+  EXPECT_EQ(list({}, {"CLASSIC"}), "g consumer Stable classic;simple  Empty classic;");
   EXPECT_EQ(list({}, {"consumer"}), "");
 }
 

@@ -17,6 +17,8 @@
 #include "protocol/records/consumer_group_member_metadata_value.h"
 #include "protocol/records/consumer_group_metadata_key.h"
 #include "protocol/records/consumer_group_metadata_value.h"
+#include "protocol/records/consumer_group_partition_metadata_key.h"
+#include "protocol/records/consumer_group_partition_metadata_value.h"
 #include "protocol/records/consumer_group_regular_expression_key.h"
 #include "protocol/records/consumer_group_regular_expression_value.h"
 #include "protocol/records/consumer_group_target_assignment_member_key.h"
@@ -49,6 +51,8 @@ struct Entry {
 using OffsetCommitRecord = Entry<protocol::OffsetCommitKey, protocol::OffsetCommitValue>;
 using GroupMetadataRecord = Entry<protocol::GroupMetadataKey, protocol::GroupMetadataValue>;
 using ConsumerGroupMetadataRecord = Entry<protocol::ConsumerGroupMetadataKey, protocol::ConsumerGroupMetadataValue>;
+using ConsumerGroupPartitionMetadataRecord =
+    Entry<protocol::ConsumerGroupPartitionMetadataKey, protocol::ConsumerGroupPartitionMetadataValue>;
 using ConsumerGroupMemberMetadataRecord =
     Entry<protocol::ConsumerGroupMemberMetadataKey, protocol::ConsumerGroupMemberMetadataValue>;
 using ConsumerGroupTargetAssignmentMetadataRecord =
@@ -62,17 +66,29 @@ using ConsumerGroupRegularExpressionRecord =
 using ShareGroupMetadataRecord = Entry<protocol::ShareGroupMetadataKey, protocol::ShareGroupMetadataValue>;
 using StreamsGroupMetadataRecord = Entry<protocol::StreamsGroupMetadataKey, protocol::StreamsGroupMetadataValue>;
 
-using Message =
-    std::variant<OffsetCommitRecord, GroupMetadataRecord, ConsumerGroupMetadataRecord,
-                 ConsumerGroupMemberMetadataRecord, ConsumerGroupTargetAssignmentMetadataRecord,
-                 ConsumerGroupTargetAssignmentMemberRecord, ConsumerGroupCurrentMemberAssignmentRecord,
-                 ConsumerGroupRegularExpressionRecord, ShareGroupMetadataRecord, StreamsGroupMetadataRecord>;
+using Message = std::variant<OffsetCommitRecord, GroupMetadataRecord, ConsumerGroupMetadataRecord,
+                             ConsumerGroupPartitionMetadataRecord, ConsumerGroupMemberMetadataRecord,
+                             ConsumerGroupTargetAssignmentMetadataRecord, ConsumerGroupTargetAssignmentMemberRecord,
+                             ConsumerGroupCurrentMemberAssignmentRecord, ConsumerGroupRegularExpressionRecord,
+                             ShareGroupMetadataRecord, StreamsGroupMetadataRecord>;
+
+// How a producer's transaction ends in this partition: a record of the log itself.
+struct TransactionEnd {
+  bool commit = false;
+  std::int32_t coordinator_epoch = 0;
+  std::int16_t transaction_version = 0;
+
+  bool operator==(const TransactionEnd&) const = default;
+};
 
 struct Record {
   Message message;
   // Of the transaction it belongs to, when offsets are committed inside one.
   ProducerId producer = no_producer_id;
   ProducerEpoch producer_epoch = no_producer_epoch;
+  // How many of the producer's transactions had ended here when it was verified; of those that are to be looked at.
+  std::optional<std::uint32_t> ends_seen = {};
+  std::optional<TransactionEnd> end = {};  // instead of a message
 
   bool operator==(const Record&) const = default;
 };
@@ -85,6 +101,7 @@ struct Encoded {
   bool operator==(const Encoded&) const = default;
 };
 
+// Of a message.
 Encoded encode(const Record& record);
 // Bytes of key and value together.
 std::size_t encoded_bytes(const Record& record);

@@ -13,7 +13,9 @@
 #include "coordination/decision.h"
 #include "groups/call.h"
 #include "groups/classic_group.h"
+#include "groups/consumer_group.h"
 #include "groups/deadlines.h"
+#include "groups/memory.h"
 #include "groups/offset_store.h"
 #include "groups/record.h"
 #include "groups/settings.h"
@@ -25,23 +27,28 @@ using Decision = coordination::Decision<Record, Answer>;
 
 // A group of a kind that this room does not run: its name is taken, and it can be listed.
 struct ForeignGroup {
+  ForeignGroup(Held&, std::string_view) {}
   enum class Type : std::uint8_t { share, streams };
   Type type = Type::share;
 };
 
 // Each on its own piece of memory: there are many idle ones, and they differ in size.
-using Group = std::variant<std::unique_ptr<ClassicGroup>, std::unique_ptr<ForeignGroup>>;
+using Group =
+    std::variant<std::unique_ptr<ClassicGroup>, std::unique_ptr<ConsumerGroup>, std::unique_ptr<ForeignGroup>>;
 
 struct State {
+  Held held;  // before what is counted in it
   std::map<std::string, Group, std::less<>> groups;
-  OffsetStore offsets;
+  OffsetStore offsets{held};
   Deadlines deadlines;
   metadata::ImageRef image = metadata::Image::empty();
+  std::int64_t image_with_new_topics = 0;  // offset of the last image that brought new topics
 
   const Settings& settings;
   Logger log;
+  std::chrono::nanoseconds next_warning_of_memory{0};
 
-  State(const Settings& s, Logger l) : settings(s), log(std::move(l)) {}
+  State(const Settings& s, Memory& memory, Logger l) : held(memory), settings(s), log(std::move(l)) {}
 
   Group* find(std::string_view id) {
     const auto found = groups.find(id);
@@ -55,10 +62,19 @@ struct State {
     return kind ? kind->get() : nullptr;
   }
   ClassicGroup* classic(std::string_view id) { return find_as<ClassicGroup>(id); }
+  ConsumerGroup* consumer(std::string_view id) { return find_as<ConsumerGroup>(id); }
+  const ConsumerGroup* consumer(std::string_view id) const {
+    return const_cast<State*>(this)->find_as<ConsumerGroup>(id);  // the look-up changes nothing
+  }
   template <typename Kind>
   Kind& put(const std::string& id) {
     Group& group = groups[id];
-    return *(group = std::make_unique<Kind>(), std::get<std::unique_ptr<Kind>>(group));
+    if constexpr (std::is_constructible_v<Kind, Held&, const std::string&>) {
+      group = std::make_unique<Kind>(held, id);
+    } else {
+      group = std::make_unique<Kind>();
+    }
+    return *std::get<std::unique_ptr<Kind>>(group);
   }
   void remove(std::string_view id) {
     const auto found = groups.find(id);
@@ -76,6 +92,16 @@ struct Turn {
 
   void reply(coordination::Ticket to, Answer answer) { decision.replies.push_back({to, std::move(answer)}); }
   void append(Record record) { decision.records.push_back(std::move(record)); }
+  // Whether the groups of this broker may hold so many bytes more. Who is refused is told COORDINATOR_NOT_AVAILABLE:
+  // clients come again later, and lose nothing.
+  bool has_room(std::size_t bytes) {
+    if (state.held.has_room(bytes)) return true;
+    if (moment.now >= state.next_warning_of_memory) {
+      state.next_warning_of_memory = moment.now + std::chrono::minutes(1);
+      state.log.warn("There is no room for {} bytes of groups and offsets more (klamm.groups.memory.bytes).", bytes);
+    }
+    return false;
+  }
   void set_deadline(const DeadlineKey& key, std::chrono::nanoseconds after) {
     state.deadlines.set(key, moment.now + after);
   }

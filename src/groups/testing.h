@@ -71,6 +71,14 @@ class GroupStory {
     start();
   }
 
+  // From now on the groups may take so many bytes more than they do now.
+  void leave_room_for(std::size_t bytes) {
+    const std::size_t most = memory->used() + bytes;
+    coordinator.reset();
+    memory = std::make_unique<Memory>(most);
+    restart();
+  }
+
   std::string state_of(const std::string& group) {
     protocol::DescribeGroupsRequest request;
     request.groups.push_back(group);
@@ -89,6 +97,7 @@ class GroupStory {
 
   NullLogSink sink;
   Settings settings;
+  std::unique_ptr<Memory> memory = std::make_unique<Memory>();
   Caller caller{"client", "/127.0.0.1"};
   std::unique_ptr<GroupCoordinator> coordinator;
   std::map<Ticket, Answer> answers;
@@ -100,7 +109,7 @@ class GroupStory {
 
  private:
   void start() {
-    coordinator = std::make_unique<GroupCoordinator>(settings, Logger(sink, "test"));
+    coordinator = std::make_unique<GroupCoordinator>(settings, *memory, Logger(sink, "test"));
     for (std::size_t i = 0; i < log.size(); ++i) apply_at(i);
     EXPECT_TRUE(is_answered(ask(Call(Loaded{}))));
     answers.clear();

@@ -1,11 +1,11 @@
-#include "groups/placement.h"
+#include "coordination/placement.h"
 
 #include <cstddef>
 #include <limits>
 
 #include "base/ensure.h"
 
-namespace klamm::groups {
+namespace klamm::coordination {
 namespace {
 
 constexpr char32_t replacement = 0xFFFD;
@@ -28,28 +28,39 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
   return point;
 }
 
-}  // namespace
-
-std::int32_t java_string_hash(std::string_view utf8) {
-  std::uint32_t hash = 0;
-  const auto add = [&](char32_t unit) { hash = hash * 31 + static_cast<std::uint32_t>(unit); };
+template <typename Use>
+void each_unit(std::string_view utf8, Use use) {
   for (std::size_t at = 0; at < utf8.size();) {
     const char32_t point = next_code_point(utf8, at);
     if (point < 0x10000) {
-      add(point);
+      use(static_cast<char16_t>(point));
     } else {
-      add(0xD800 + ((point - 0x10000) >> 10));
-      add(0xDC00 + ((point - 0x10000) & 0x3FF));
+      use(static_cast<char16_t>(0xD800 + ((point - 0x10000) >> 10)));
+      use(static_cast<char16_t>(0xDC00 + ((point - 0x10000) & 0x3FF)));
     }
   }
+}
+
+}  // namespace
+
+std::u16string java_text(std::string_view utf8) {
+  std::u16string text;
+  text.reserve(utf8.size());
+  each_unit(utf8, [&](char16_t unit) { text.push_back(unit); });
+  return text;
+}
+
+std::int32_t java_string_hash(std::string_view utf8) {
+  std::uint32_t hash = 0;
+  each_unit(utf8, [&](char16_t unit) { hash = hash * 31 + unit; });
   return static_cast<std::int32_t>(hash);
 }
 
-PartitionIndex partition_for(std::string_view group_id, std::int32_t partitions) {
+PartitionIndex partition_for(std::string_view id, std::int32_t partitions) {
   ENSURE(partitions > 0);
-  const std::int32_t hash = java_string_hash(group_id);
+  const std::int32_t hash = java_string_hash(id);
   const std::int32_t positive = hash == std::numeric_limits<std::int32_t>::min() ? 0 : hash < 0 ? -hash : hash;
   return PartitionIndex(positive % partitions);
 }
 
-}  // namespace klamm::groups
+}  // namespace klamm::coordination

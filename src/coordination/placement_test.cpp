@@ -1,11 +1,11 @@
-#include "groups/placement.h"
+#include "coordination/placement.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <string>
 
-namespace klamm::groups {
+namespace klamm::coordination {
 namespace {
 
 TEST(PlacementTest, TheHashIsJavas) {
@@ -38,4 +38,4 @@ TEST(PlacementTest, BytesThatAreNoTextCountAsReplacements) {
 }
 
 }  // namespace
-}  // namespace klamm::groups
+}  // namespace klamm::coordination
