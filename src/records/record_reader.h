@@ -10,6 +10,8 @@
 
 namespace klamm::records {
 
+struct RawRecord;
+
 // A compressed batch of magic 2 is decompressed piece by piece into the decompressor's scratch room, which grows only
 // as far as the largest record needs and never by what a record merely says of its length. A record is valid until
 // next().
@@ -18,10 +20,15 @@ namespace klamm::records {
 // message_too_large for one beyond the decompressor's limit.
 class RecordReader {
  public:
+  // What is wanted of a record that is larger than a piece (64 KiB) and compressed: all of it, or only what it says of
+  // itself: sizes without the bytes (key() and value() must not be asked then), no headers. Then no record takes
+  // memory.
+  enum class Large : std::uint8_t { whole, sizes };
+
   // The batch's bytes and the decompressor outlive the reader; one reader at a time per decompressor.
-  RecordReader(const RecordBatchView& batch, Decompressor& decompressor);
+  RecordReader(const RecordBatchView& batch, Decompressor& decompressor, Large large = Large::whole);
   // The entry passed EntryView::check().
-  RecordReader(const EntryView& entry, Decompressor& decompressor);
+  RecordReader(const EntryView& entry, Decompressor& decompressor, Large large = Large::whole);
   ~RecordReader();
   RecordReader(const RecordReader&) = delete;
   RecordReader& operator=(const RecordReader&) = delete;
@@ -32,12 +39,18 @@ class RecordReader {
   const Error& error() const { return *error_; }
 
  private:
+  struct LargeRecord;
+
   void open(const RecordBatchView& batch);
   bool next_streamed();
+  bool next_large(std::int32_t size, std::size_t prefix_bytes);
+  bool finish_streamed(const RawRecord& raw, std::size_t unread_bytes);
+  Bytes window() const;
   bool fill(std::size_t bytes);
   bool stop(Error error);
 
   Decompressor& decompressor_;
+  Large large_;
   std::optional<RecordCursor> plain_;
   std::optional<LegacyRecordReader> legacy_;
   std::optional<BatchHeader> header_;

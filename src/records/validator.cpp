@@ -53,6 +53,13 @@ Result<ProduceFlags> produce_flags(Bytes records) {
     const auto batch = walker.entry().batch();
     flags.transactional |= batch.is_transactional();
     flags.idempotent |= batch.has_producer_id();
+    if (!batch.is_transactional() || !batch.has_producer_id()) continue;
+    if (flags.transaction_producer == no_producer_id) {
+      flags.transaction_producer = batch.producer_id();
+      flags.transaction_epoch = batch.producer_epoch();
+    } else if (flags.transaction_producer != batch.producer_id() || flags.transaction_epoch != batch.producer_epoch()) {
+      flags.several_transactions = true;
+    }
   }
 }
 
@@ -91,7 +98,11 @@ struct ProduceValidator::Pass {
   static Refusal refuse_request(std::string message, ErrorCode code = ErrorCode::invalid_record) {
     return Refusal(ValidationError{.code = code, .message = std::move(message)});
   }
-  static Refusal refuse(const Error& error) { return refuse(error.message, RejectionMetric::none, error.code); }
+  static Refusal refuse(const Error& error) {
+    Refusal refusal = refuse(error.message, RejectionMetric::none, error.code);
+    refusal.error().opens_to_too_much = error.code == ErrorCode::message_too_large;
+    return refusal;
+  }
 
   std::expected<ValidatedBatch, ValidationError> run(MutableBytes records);
   std::expected<void, ValidationError> find_batch(MutableBytes records);
@@ -350,7 +361,7 @@ std::expected<ProduceValidator::Pass::Found, ValidationError> ProduceValidator::
   const bool in_place = header.is_compressed() && !rebuild;
   Found found;
   std::int32_t index = 0;
-  RecordReader reader(header, owner.decompressor_);
+  RecordReader reader(header, owner.decompressor_, rebuild ? RecordReader::Large::whole : RecordReader::Large::sizes);
   for (; reader.next(); ++index) {
     const auto& record = reader.record();
     judge(record, index, in_place, found);

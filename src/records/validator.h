@@ -69,6 +69,8 @@ struct ValidationError {
   bool message_for_client = false;
   // Whether the answer carries the partition's log start offset, or -1 because the log was never asked.
   bool with_log_start_offset = false;
+  // The records exceed the decompression limit of this validator: another might take the batch.
+  bool opens_to_too_much = false;
   RejectionMetric metric = RejectionMetric::none;
 };
 
@@ -144,6 +146,11 @@ void stamp(ValidatedBatch& batch, const Stamp& stamp);
 struct ProduceFlags {
   bool transactional = false;
   bool idempotent = false;
+  // Of the first transactional batch that has one.
+  ProducerId transaction_producer = no_producer_id;
+  ProducerEpoch transaction_epoch = no_producer_epoch;
+  // A later one has another.
+  bool several_transactions = false;
 };
 Result<ProduceFlags> produce_flags(Bytes records);
 

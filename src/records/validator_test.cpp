@@ -453,6 +453,16 @@ TEST_F(ProduceValidatorTest, WhatARequestIsAskedFirst) {
       two_records());
   EXPECT_TRUE(produce_flags(transactional)->transactional);
   EXPECT_TRUE(produce_flags(transactional)->idempotent);
+  EXPECT_EQ(produce_flags(transactional)->transaction_producer, ProducerId(1));
+  EXPECT_EQ(produce_flags(transactional)->transaction_epoch, ProducerEpoch(0));
+  auto twice = transactional;
+  twice.insert(twice.end(), transactional.begin(), transactional.end());
+  EXPECT_FALSE(produce_flags(twice)->several_transactions);
+  const auto other = make_batch(
+      {.producer_id = ProducerId(2), .producer_epoch = ProducerEpoch(0), .base_sequence = 0, .transactional = true},
+      two_records());
+  twice.insert(twice.end(), other.begin(), other.end());
+  EXPECT_TRUE(produce_flags(twice)->several_transactions);
   plain[16] = std::byte{3};
   EXPECT_EQ(produce_flags(plain).error().message, "Invalid magic found in record: 3");
   EXPECT_TRUE(produce_flags({}));

@@ -92,7 +92,8 @@ void Partition::apply(const PartitionState& state, storage::LogRef log) {
   role_ = !replica_here ? Role::none : state.leader == self_ ? Role::leader : Role::follower;
   if (log_ != nullptr) {
     const bool alone = role_ == Role::leader && state.isr.size() == 1 && state.isr.front() == self_;
-    if (alone) log_->advance_high_watermark(log_->log_end());
+    // Not what an append is still waiting for: that is shown when it is on disk.
+    if (alone) log_->advance_high_watermark(log_->shown_end());
     high_watermark_.advance(log_->high_watermark());
   }
   wake_watches();
@@ -223,6 +224,14 @@ records::ValidationOptions validation_options(const TopicPartition& name, const 
 
 runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& reactor,
                                                          records::ProduceValidator& validator, AppendRequest request) {
+  const Timestamp now = environment_.clock.wall();
+  std::optional<std::expected<records::ValidatedBatch, records::ValidationError>> opened;
+  if (request.aside) {
+    const TopicSettingsRef valid = settings();
+    auto opening = request.aside->validate(reactor, request.records, validation_options(name_, *valid, request, now));
+    opened = co_await std::move(opening);
+  }
+
   const auto now_leading = leading();
   if (!now_leading) co_return std::unexpected(failure_of(now_leading.error()));
   const Leading& lead = *now_leading;
@@ -232,18 +241,22 @@ runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& react
         AppendFailure{.code = ErrorCode::not_enough_replicas, .log_start = lead.log->log_start()});
   }
 
-  const Timestamp now = environment_.clock.wall();
-  auto batch = validator.validate(request.records, validation_options(name_, *lead.settings, request, now));
+  auto batch = opened ? std::move(*opened)
+                      : validator.validate(request.records, validation_options(name_, *lead.settings, request, now));
   if (!batch) {
     records::ValidationError& error = batch.error();
     co_return std::unexpected(
         AppendFailure{.code = error.code,
                       .message = error.message_for_client ? std::move(error.message) : std::string(),
                       .record_errors = std::move(error.record_errors),
-                      .log_start = error.with_log_start_offset ? lead.log->log_start() : no_offset});
+                      .log_start = error.with_log_start_offset ? lead.log->log_start() : no_offset,
+                      .opens_to_too_much = error.opens_to_too_much});
   }
 
-  const storage::LeaderAppend how{.epoch = lead.epoch, .now = now, .origin = request.origin};
+  const storage::LeaderAppend how{.epoch = lead.epoch,
+                                  .now = opened ? environment_.clock.wall() : now,
+                                  .origin = request.origin,
+                                  .ends_seen = request.ends_seen};
   auto appending = lead.log->append_as_leader(reactor, *batch, how);
   auto appended = co_await std::move(appending);
   if (!appended) co_return std::unexpected(refusal_of(*lead.log, appended.error()));
@@ -253,7 +266,38 @@ runtime::Task<AppendOutcome> Partition::append_as_leader(runtime::Reactor& react
     auto syncing = lead.log->synced(reactor, visible);
     if (const auto synced = co_await std::move(syncing); !synced) co_return std::unexpected(failure_of(synced.error()));
   }
-  if (lead.alone && !appended->duplicate) advance_high_watermark(lead.log, visible);
+  bool alone = lead.alone;
+  if (appended->needs_sync && !alone) {
+    // The last other replica may have left the in-sync set meanwhile: then what is on disk now waits for nobody else.
+    const auto still = leading();
+    alone = still && still->alone && still->log == lead.log;
+  }
+  if (alone && !appended->duplicate) advance_high_watermark(lead.log, visible);
+  co_return std::move(*appended);
+}
+
+runtime::Task<AppendOutcome> Partition::append_marker(runtime::Reactor& reactor, MutableBytes batch,
+                                                      int transaction_version) {
+  const auto now_leading = leading();
+  if (!now_leading) co_return std::unexpected(failure_of(now_leading.error()));
+  const Leading& lead = *now_leading;
+  if (!lead.enough_in_sync()) {
+    co_return std::unexpected(
+        AppendFailure{.code = ErrorCode::not_enough_replicas, .log_start = lead.log->log_start()});
+  }
+  const storage::LeaderAppend how{.epoch = lead.epoch,
+                                  .now = environment_.clock.wall(),
+                                  .origin = records::AppendOrigin::coordinator,
+                                  .transaction_version = transaction_version};
+  auto appending = lead.log->append_as_leader(reactor, batch, how);
+  auto appended = co_await std::move(appending);
+  if (!appended) co_return std::unexpected(refusal_of(*lead.log, appended.error()));
+  const Offset visible = appended->last_offset + 1;
+  if (appended->needs_sync) {
+    auto syncing = lead.log->synced(reactor, visible);
+    if (const auto synced = co_await std::move(syncing); !synced) co_return std::unexpected(failure_of(synced.error()));
+  }
+  if (lead.alone) advance_high_watermark(lead.log, visible);
   co_return std::move(*appended);
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/topic_partition.h"
 #include "records/validator.h"
+#include "replication/large_batches.h"
 #include "replication/partition_state.h"
 #include "replication/topic_settings.h"
 #include "runtime/environment.h"
@@ -69,6 +70,9 @@ struct AppendRequest {
   std::int16_t required_acks = -1;
   std::int16_t produce_version = 13;
   records::AppendOrigin origin = records::AppendOrigin::client;
+  std::optional<std::uint32_t> ends_seen = {};  // as in storage::LeaderAppend
+  // Where the batch is opened when it opened to more than the reactor's validator takes; null: by that validator.
+  LargeBatches* aside = nullptr;
 };
 
 // Why an append was refused, as the Produce response tells it.
@@ -77,6 +81,8 @@ struct AppendFailure {
   std::string message;  // for the client; empty: null on the wire
   std::vector<records::RecordError> record_errors;
   Offset log_start = no_offset;
+  // More than the validator takes: worth another try with `aside`. Nothing was waited for until then.
+  bool opens_to_too_much = false;
 };
 using AppendOutcome = std::expected<storage::AppendResult, AppendFailure>;
 
@@ -124,6 +130,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Log::append_as_leader. `validator` belongs to the reactor.
   runtime::Task<AppendOutcome> append_as_leader(runtime::Reactor& reactor, records::ProduceValidator& validator,
                                                 AppendRequest request);
+
+  // The same for a batch that this broker made itself, the marker that ends a transaction: it is trusted, and stamped
+  // in place. `batch` stays valid until the task ends. `transaction_version`: of the transaction. Errors: as above,
+  // without those of the validator; INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
+  runtime::Task<AppendOutcome> append_marker(runtime::Reactor& reactor, MutableBytes batch, int transaction_version);
 
   // acks=all: until the high watermark passed `last_offset`. Errors: REQUEST_TIMED_OUT, NOT_LEADER_OR_FOLLOWER,
   // NOT_ENOUGH_REPLICAS_AFTER_APPEND.

@@ -72,6 +72,8 @@ class Replicas final : public storage::LogDirectoriesEvents {
   void topic_changed(const metadata::TopicChange& change);
   void enqueue(Item item);
   runtime::Task<void> work();
+  std::vector<Item> next_items();
+  runtime::Task<void> do_one(Item item);
   runtime::Task<void> bring_in_line(Item item);
   runtime::Task<void> take_away(Item item);
   runtime::Task<bool> become(storage::LogRef log, PartitionRef partition, PartitionState state);

@@ -129,8 +129,7 @@ Log::~Log() = default;
 
 LogRef Log::open(LogDirectory& directory, LogOpening opening) {
   auto log = std::make_shared<Log>(Opened{}, directory, opening);
-  load_log(*log->state_, opening);
-  return log;
+  return load_log(*log->state_, opening) ? log : nullptr;
 }
 
 std::string Log::path() const {
@@ -215,6 +214,11 @@ bool Log::owes_sync() const {
   return state_->log_end > state_->flushed && state_->log_end - state_->flushed >= state_->settings->flush_messages;
 }
 
+Offset Log::shown_end() const {
+  const ShortLock::Guard guard(state_->lock);
+  return state_->log_end - state_->flushed >= state_->settings->flush_messages ? state_->flushed : state_->log_end;
+}
+
 Offset Log::recovery_point() const {
   const ShortLock::Guard guard(state_->lock);
   return state_->flushed;
@@ -255,6 +259,16 @@ std::vector<ActiveProducer> Log::active_producers() const {
                       .transaction_start = entry.transaction_start});
   }
   return active;
+}
+
+ProducerStanding Log::standing_of(ProducerId producer) const {
+  const ShortLock::Guard guard(state_->lock);
+  const ProducerEntry* entry = state_->producers.find(producer);
+  if (entry == nullptr) return {};
+  return {.epoch = entry->epoch,
+          .coordinator_epoch = entry->coordinator_epoch,
+          .in_transaction = entry->transaction_start != no_offset,
+          .ends = entry->ends};
 }
 
 Offset Log::update_high_watermark(Offset to) {
@@ -313,23 +327,18 @@ TimestampOffset Log::latest() const {
 
 runtime::Task<Result<void>> Log::set_writer_epoch(Reactor& reactor, LeaderEpoch epoch, bool as_leader) {
   State& state = *state_;
-  bool save = false;
-  {
-    TurnWaiter turn(state, reactor, nullptr);
-    co_await turn;
-    const TurnGuard release(state);
-    const ShortLock::Guard guard(state.lock);
-    if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
-    if (epoch < state.writer_epoch) co_return fail(ErrorCode::fenced_leader_epoch);
-    state.writer_epoch = epoch;
-    state.is_leader = as_leader;
-    if (as_leader && epoch >= LeaderEpoch(0) && state.epochs.assign(epoch, state.log_end)) state.epochs_unsaved = true;
-    save = as_leader && state.epochs_unsaved;
-  }
-  if (!save) co_return Result<void>();
-  // The start of the epoch must be known after a crash even when nothing was appended in it (KAFKA-7415).
-  auto saving = state.flush(reactor, Offset(0));
-  co_return co_await std::move(saving);
+  TurnWaiter turn(state, reactor, nullptr);
+  co_await turn;
+  const TurnGuard release(state);
+  const ShortLock::Guard guard(state.lock);
+  if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
+  if (epoch < state.writer_epoch) co_return fail(ErrorCode::fenced_leader_epoch);
+  state.writer_epoch = epoch;
+  state.is_leader = as_leader;
+  // While nothing was appended in it, the epoch need not be in the file: it is asked for as long as its leader lives
+  // (KAFKA-7415), and who comes after begins an epoch of its own at the same offset.
+  if (as_leader && epoch >= LeaderEpoch(0)) state.epochs.assign(epoch, state.log_end);
+  co_return Result<void>();
 }
 
 }  // namespace klamm::storage

@@ -45,6 +45,9 @@ struct LeaderAppend {
   Timestamp now;      // the wall clock: for time based rolls and LogAppendTime
   records::AppendOrigin origin = records::AppendOrigin::client;
   int transaction_version = 0;  // of the coordinator, for end markers
+  // Of a transactional batch of a producer that may have no transaction open here: how many of its transactions had
+  // ended (ProducerStanding::ends) when it was verified. Nothing: it is not looked at.
+  std::optional<std::uint32_t> ends_seen = {};
 };
 
 struct AppendResult {
@@ -102,6 +105,14 @@ struct ActiveProducer {
   Offset transaction_start;  // -1: none open
 };
 
+// How a producer stands here, for who verifies its transactions.
+struct ProducerStanding {
+  ProducerEpoch epoch = no_producer_epoch;
+  std::int32_t coordinator_epoch = -1;
+  bool in_transaction = false;
+  std::uint32_t ends = 0;  // of its transactions, since the log was opened
+};
+
 enum class LogStartReason : std::uint8_t {
   leader_offset_incremented,
   segment_deletion,
@@ -115,8 +126,10 @@ struct LogOpening {
   std::string directory_name;  // "orders-0", "orders-0.<32 hex>-future"
   LogSettingsRef settings;
   std::optional<Uuid> topic_id;  // written to partition.metadata when the log has none yet
+  bool begun = false;            // the directory was just made, and holds partition.metadata alone, with `topic_id`
   bool clean = true;             // the last stop was clean: nothing above the recovery point needs a scan
   Offset recovery_point{0};
+  std::optional<std::uint64_t> recovery_bytes_max;  // open() gives nothing when it would have to read more than that
   Offset log_start{0};
   std::optional<Offset> high_watermark;  // clamped to what the log holds
   std::chrono::milliseconds producer_id_expiration = std::chrono::days(1);
@@ -150,16 +163,16 @@ class Log : public std::enable_shared_from_this<Log> {
   void reconfigure(LogSettingsRef settings);
 
   // --- who writes --------------------------------------------------------------------------------------------------
-  // From now on appends of an older epoch answer NOT_LEADER_OR_FOLLOWER. A new leader's epoch is on disk with the
-  // log's end as its start before this returns (KAFKA-7415). Errors: FENCED_LEADER_EPOCH when `epoch` is older than
-  // the current one, KAFKA_STORAGE_ERROR.
+  // From now on appends of an older epoch answer NOT_LEADER_OR_FOLLOWER. A new leader's epoch is known
+  // from here on with the log's end as its start (KAFKA-7415); it goes to disk with the first record in it. Errors:
+  // FENCED_LEADER_EPOCH when `epoch` is older than the current one, KAFKA_STORAGE_ERROR.
   runtime::Task<Result<void>> set_writer_epoch(runtime::Reactor& reactor, LeaderEpoch epoch, bool as_leader);
 
   // --- append ------------------------------------------------------------------------------------------------------
   // Stamps offset, epoch and time into the batch and appends it. `batch` stays until the task ends. Uncontended it
   // completes without a wait: one write to the page cache, no global allocation. Errors: NOT_LEADER_OR_FOLLOWER,
-  // RECORD_LIST_TOO_LARGE, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE,
-  // KAFKA_STORAGE_ERROR.
+  // RECORD_LIST_TOO_LARGE, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE (also when a
+  // transaction of the producer ended since it was verified), KAFKA_STORAGE_ERROR.
   runtime::Task<Result<AppendResult>> append_as_leader(runtime::Reactor& reactor, records::ValidatedBatch& batch,
                                                        LeaderAppend how);
   // The same for whole batches the broker made itself (coordinators, metadata, markers): they are trusted, control
@@ -178,6 +191,9 @@ class Log : public std::enable_shared_from_this<Log> {
   runtime::Task<Result<void>> flush_all(runtime::Reactor& reactor);
   // What recovery found is more than flush.messages leaves unsynced: nobody may see it before flush_all.
   bool owes_sync() const;
+  // The end of what may be seen where no other replica has to have it: that of the log, unless flush.messages makes the
+  // end wait for the disk.
+  Offset shown_end() const;
   Offset recovery_point() const;
   // What the next start may rely on, indexes included, should this one not end in order.
   Offset recovery_checkpoint() const;
@@ -201,6 +217,7 @@ class Log : public std::enable_shared_from_this<Log> {
   std::size_t segment_count() const;
   Offset first_segment_base() const;
   std::vector<ActiveProducer> active_producers() const;
+  ProducerStanding standing_of(ProducerId producer) const;
 
   // --- look-ups ----------------------------------------------------------------------------------------------------
   EpochEndOffset end_offset_of_epoch(LeaderEpoch epoch) const;

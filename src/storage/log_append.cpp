@@ -198,6 +198,14 @@ void Log::State::stage_leader_batch(PendingAppend& append) {
 }
 
 Result<void> Log::State::check_producer(const ProducerAppend& batch, const LeaderAppend& how) {
+  if (how.ends_seen && batch.transactional && !batch.control) {
+    const ProducerEntry* known = producers.find(batch.id);
+    // Of an earlier epoch: refused for that below.
+    const bool is_current = known == nullptr || batch.epoch >= known->epoch;
+    if (is_current && *how.ends_seen != (known == nullptr ? 0 : known->ends)) {
+      return fail(ErrorCode::invalid_txn_state, "Record was not part of an ongoing transaction");
+    }
+  }
   return scratch->update->add(batch, check_of(how.origin), how.transaction_version);
 }
 
@@ -352,13 +360,14 @@ void Log::State::stage_follower_batches(PendingAppend& append) {
 
 // Rolls when the batch does not belong into the active segment; what is staged goes into the old one first.
 bool Log::State::make_room(Offset first, Offset last, std::uint64_t bytes, Timestamp max_timestamp, Timestamp now) {
-  if (!active().should_roll(*settings, active().size + scratch->bytes, scratch->batches.size(), bytes, last,
-                            max_timestamp, now)) {
+  const bool early = active().size + scratch->bytes > 0 && environment.scheduling.chance("storage: roll");
+  if (!early && !active().should_roll(*settings, active().size + scratch->bytes, scratch->batches.size(), bytes, last,
+                                      max_timestamp, now)) {
     return true;
   }
   if (!write_staged()) return false;
   // What was staged may have been the whole reason.
-  if (active().should_roll(*settings, active().size, 0, bytes, last, max_timestamp, now)) {
+  if (early || active().should_roll(*settings, active().size, 0, bytes, last, max_timestamp, now)) {
     roll_now(first);
     scratch->file.reset();
   }
@@ -458,6 +467,7 @@ void Log::State::publish_staged() {
     for (const auto& batch : scratch->batches) segment.note(batch, settings->index_interval_bytes);
     segment.index_memory.set(segment.offset_index.memory().size());
     hints_locked().appended.add({.offset = scratch->end, .segment = segment.base, .position = segment.size});
+    if (const auto latest = epochs.latest(); latest && latest->start >= log_end) epochs_unsaved = true;
     log_end = scratch->end;
     producers_end = scratch->end;
     closed_cleanly = false;

@@ -4,6 +4,7 @@
 
 #include "base/ensure.h"
 #include "storage/log_directories_inner.h"
+#include "storage/partition_metadata.h"
 
 namespace klamm::storage {
 
@@ -44,7 +45,14 @@ LogDirectories::Inner::Inner(LogDirectories& its_owner, LogDirectoriesSettings i
   wake_work.inner = this;
 }
 
-LogDirectories::Inner::~Inner() = default;
+// A directory that fails at the very end has told the reactor, which has not come to it.
+LogDirectories::Inner::~Inner() {
+  if (reactor == nullptr) return;
+  for (const auto& work : failures) {
+    if (work->told.load()) reactor->withdraw(*work);
+  }
+  if (wake_work.posted.load()) reactor->withdraw(wake_work);
+}
 
 LogDirectories::LogDirectories(runtime::Environment& environment, LogDirectoriesSettings settings)
     : environment_(environment), inner_(std::make_unique<Inner>(*this, std::move(settings))) {
@@ -149,6 +157,8 @@ void LogDirectories::lock() {
         continue;
       }
       if (!*meta) throw std::runtime_error(meta->error().message);
+      // A process that was killed may have left its name in memory only, and from now on the id is used.
+      disk.sync_directory(directory.path());
       set_meta_properties(directory, std::move(**meta));
     } catch (const runtime::DiskError& error) {
       directory.failed(fmt::format("Disk error while loading ID {}", directory.path()), error);
@@ -222,6 +232,7 @@ void LogDirectories::Inner::handle_failure(Place& place) {
   std::vector<LogRef> dropped;
   {
     const ShortLock::Guard guard(lock);
+    place.logs = 0;
     const auto drop = [&](std::map<TopicPartition, LogRef>& logs, std::vector<std::string>& names) {
       std::erase_if(logs, [&](const auto& entry) {
         if (&entry.second->directory() != &directory) return false;
@@ -309,18 +320,25 @@ LogDirectories::Inner::Place* LogDirectories::Inner::choose_place(Uuid directory
     }
     return nullptr;
   }
-  std::map<const LogDirectory*, std::size_t> counts;  // only looked up
-  {
-    const ShortLock::Guard guard(lock);
-    for (const auto* logs : {&current, &future}) {
-      for (const auto& [name, each] : *logs) ++counts[&each->directory()];
-    }
-  }
   Place* best = nullptr;
   for (const auto& place : places) {
-    if (place->live() && (!best || counts[place->directory.get()] < counts[best->directory.get()])) best = place.get();
+    if (place->live() && (!best || place->logs < best->logs)) best = place.get();
   }
   return best;
+}
+
+// Makes the directory with the topic id in it, on disk. False: there is one already.
+runtime::Task<bool> LogDirectories::Inner::begin_directory(std::string path, Uuid topic_id) {
+  auto beginning = runtime::blocking(*reactor, [this, path, topic_id]() -> runtime::FileRef {
+    if (environment.disk.is_directory(path)) return nullptr;
+    environment.disk.make_directories(path);
+    return begin_partition_metadata(environment.disk, path, topic_id);
+  });
+  auto file = co_await std::move(beginning);
+  if (file == nullptr) co_return false;
+  auto syncing = new_files->sync(std::move(file));
+  co_await std::move(syncing);
+  co_return true;
 }
 
 runtime::Task<Result<LogRef>> LogDirectories::Inner::create(TopicPartition name, Uuid topic_id, Place& place) {
@@ -329,10 +347,19 @@ runtime::Task<Result<LogRef>> LogDirectories::Inner::create(TopicPartition name,
   opening.clean = true;
   opening.recovery_point = opening.log_start = Offset(0);
   opening.high_watermark.reset();
-  if (!topic_id.is_zero()) opening.topic_id = topic_id;
   try {
-    auto opened = runtime::blocking(
-        *reactor, [&place, opening = std::move(opening)] { return Log::open(*place.directory, opening); });
+    if (!topic_id.is_zero()) {
+      opening.topic_id = topic_id;
+      auto beginning = begin_directory(place.directory->file(opening.directory_name), topic_id);
+      opening.begun = co_await std::move(beginning);
+    }
+    auto opened = runtime::blocking(*reactor, [&place, opening = std::move(opening)] {
+      LogDirectory& directory = *place.directory;
+      if (opening.begun) {
+        finish_partition_metadata(directory.environment().disk, directory.file(opening.directory_name));
+      }
+      return Log::open(directory, opening);
+    });
     auto made = co_await std::move(opened);
     put(made);
     log.info("Created log for partition {} in {} with properties {{}}", name.to_string(), made->path());
@@ -372,8 +399,10 @@ runtime::Task<Result<LogRef>> LogDirectories::get_or_create(Reactor& reactor, To
                               inner.offline_paths()));
   } else if (auto* const place = inner.choose_place(directory_id)) {
     inner.changing.insert(name);
+    ++place->logs;
     auto creating = inner.create(name, topic_id, *place);
     result = co_await std::move(creating);
+    if (!result && place->logs > 0) --place->logs;
     inner.changing.erase(name);
     inner.changes.advance(inner.changes.value() + 1);
   } else {
@@ -402,6 +431,7 @@ runtime::Task<Result<void>> LogDirectories::Inner::remove(TopicPartition name, b
     }
     if (!removed) continue;
     Place& place = place_of(removed->directory());
+    if (place.logs > 0) --place.logs;  // none are counted any more where the directory failed
     auto closing = removed->close(*reactor, false);
     co_await std::move(closing);
     const auto id = Uuid{environment.random.next(), environment.random.next()};

@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "runtime/file_sync.h"
 #include "runtime/waiting.h"
 #include "storage/log_directories.h"
 #include "storage/log_file_names.h"
@@ -32,8 +33,12 @@ struct LogDirectories::Inner {
     OffsetMap recovery_points;  // as found; for the logs that are not open yet
     OffsetMap log_starts;
     OffsetMap high_watermarks;
+    std::size_t logs = 0;  // open or being made
     std::size_t to_load = 0;
     std::size_t loaded = 0;
+    unsigned checkpoints_wanted = 0;  // of write_checkpoints; who comes while one is written shares the next
+    std::uint64_t checkpoints_asked = 0;
+    std::uint64_t checkpoints_written = 0;
   };
   struct Found {
     Place* place;
@@ -76,6 +81,7 @@ struct LogDirectories::Inner {
   LogOpening opening_of(Place& place, const TopicPartition& name, std::string directory_name);
   Place* choose_place(Uuid directory_id) const;
   runtime::Task<Result<LogRef>> create(TopicPartition name, Uuid topic_id, Place& place);
+  runtime::Task<bool> begin_directory(std::string path, Uuid topic_id);
   runtime::Task<Result<void>> remove(TopicPartition name, bool stray);
   void put(const LogRef& made);
   runtime::Task<bool> close_all(Place& place);
@@ -88,7 +94,14 @@ struct LogDirectories::Inner {
   std::vector<Found> list(Place& place);
   runtime::Task<void> set_strays_of_known_names_aside(std::vector<Found>& found);
   runtime::Task<void> load_all(std::vector<Found> found);
-  runtime::Task<void> load_some(std::shared_ptr<std::vector<Found>> queue, std::shared_ptr<std::size_t> next);
+  struct LoadQueue {
+    std::vector<Found> found;
+    std::size_t next = 0;
+    std::vector<Found> later;  // those with much to recover
+  };
+  runtime::Task<void> load_place(std::vector<Found> found);
+  runtime::Task<void> load_queue(LoadQueue& queue, bool all_at_once);
+  runtime::Task<void> load_some(LoadQueue& queue, bool all_at_once);
   runtime::Task<void> take(Found found, LogRef opened, runtime::Duration took);
   void one_less_to_load(Place& place);
 
@@ -116,9 +129,10 @@ struct LogDirectories::Inner {
   runtime::MonoTime load_began{};
   std::size_t total = 0;
   std::size_t left_to_load = 0;
-  std::set<TopicPartition> changing;  // being made or removed
-  runtime::Watermark changes;         // counts the ends of such
-  runtime::Watermark all_loaded;      // 1 when they are
+  std::optional<runtime::FileSync> new_files;  // logs that are made side by side wait for one disk together
+  std::set<TopicPartition> changing;           // being made or removed
+  runtime::Watermark changes;                  // counts the ends of such
+  runtime::Watermark all_loaded;               // 1 when they are
 
   mutable runtime::ShortLock lock;
   std::map<TopicPartition, LogRef> current;

@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::string_view metadata_topic = "__cluster_metadata";
 constexpr std::string_view remote_index_cache = "remote-log-index-cache";
-// After a clean stop a log opens in microseconds: several go with one trip to an I/O thread.
+// A log with little to recover opens in microseconds: several go with one trip to an I/O thread.
 constexpr std::size_t opened_at_once = 16;
+constexpr std::uint64_t soon_recovered_bytes = 1u << 20;
 
 std::int64_t milliseconds(runtime::Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -92,6 +93,7 @@ runtime::Task<void> LogDirectories::load(Reactor& reactor, runtime::TaskGroup& t
   inner.tasks = &tasks;
   inner.events = &events;
   inner.notice.emplace(reactor);
+  inner.new_files.emplace(reactor, environment_.disk);
   inner.checkpoints_written.emplace(reactor);
   inner.load_began = reactor.clock().now();
   for (const auto& place : inner.places) {
@@ -169,13 +171,9 @@ runtime::Task<void> LogDirectories::load(Reactor& reactor, runtime::TaskGroup& t
 runtime::Task<void> LogDirectories::Inner::load_all(std::vector<Found> found) {
   runtime::TaskGroup workers(*reactor);
   for (const auto& place : places) {
-    auto queue = std::make_shared<std::vector<Found>>();
-    std::ranges::copy_if(found, std::back_inserter(*queue),
-                         [&](const Found& each) { return each.place == place.get(); });
-    auto next_in_queue = std::make_shared<std::size_t>(0);
-    for (unsigned i = 0; i < std::max(settings.recovery_threads_per_directory, 1u) && i < queue->size(); ++i) {
-      workers.start(load_some(queue, next_in_queue));
-    }
+    std::vector<Found> here;
+    std::ranges::copy_if(found, std::back_inserter(here), [&](const Found& each) { return each.place == place.get(); });
+    if (!here.empty()) workers.start(load_place(std::move(here)));
   }
   auto working = workers.wait();
   co_await std::move(working);
@@ -195,25 +193,42 @@ runtime::Task<void> LogDirectories::Inner::load_all(std::vector<Found> found) {
   all_loaded.advance(Offset(1));
 }
 
-// One of the workers of a directory.
-runtime::Task<void> LogDirectories::Inner::load_some(std::shared_ptr<std::vector<Found>> queue,
-                                                     std::shared_ptr<std::size_t> next_in_queue) {
+// First what is soon done, then what has much to recover: nobody waits for the data of others.
+runtime::Task<void> LogDirectories::Inner::load_place(std::vector<Found> found) {
+  LoadQueue small{.found = std::move(found)};
+  auto loading_small = load_queue(small, true);
+  co_await std::move(loading_small);
+  LoadQueue large{.found = std::move(small.later)};
+  auto loading_large = load_queue(large, false);
+  co_await std::move(loading_large);
+}
+
+runtime::Task<void> LogDirectories::Inner::load_queue(LoadQueue& queue, bool all_at_once) {
+  runtime::TaskGroup workers(*reactor);
+  for (unsigned i = 0; i < std::max(settings.recovery_threads_per_directory, 1u) && i < queue.found.size(); ++i)
+    workers.start(load_some(queue, all_at_once));
+  auto working = workers.wait();
+  co_await std::move(working);
+}
+
+// One of the workers of a directory. `all_at_once`: what takes long is put off.
+runtime::Task<void> LogDirectories::Inner::load_some(LoadQueue& queue, bool all_at_once) {
   struct Opened {
     LogRef log;
     std::exception_ptr failure;
     runtime::Duration took{};
   };
-  while (*next_in_queue < queue->size() && !tasks->stopping()) {
-    const auto first = *next_in_queue;
-    const auto clean = (*queue)[first].place->was_clean;
-    const auto count = std::min(clean ? opened_at_once : 1, queue->size() - first);
-    *next_in_queue += count;
+  while (queue.next < queue.found.size() && !tasks->stopping()) {
+    const auto first = queue.next;
+    const auto count = std::min(all_at_once ? opened_at_once : 1, queue.found.size() - first);
+    queue.next += count;
     std::vector<LogOpening> openings;
     for (std::size_t i = 0; i < count; ++i) {
-      const auto& each = (*queue)[first + i];
+      const auto& each = queue.found[first + i];
       openings.push_back(opening_of(*each.place, each.what.name, each.directory_name));
+      if (all_at_once) openings.back().recovery_bytes_max = soon_recovered_bytes;
     }
-    auto& directory = *(*queue)[first].place->directory;
+    auto& directory = *queue.found[first].place->directory;
     auto opening_them =
         runtime::blocking(*reactor, [&directory, openings = std::move(openings), &clock = environment.clock] {
           std::vector<Opened> opened;
@@ -232,7 +247,11 @@ runtime::Task<void> LogDirectories::Inner::load_some(std::shared_ptr<std::vector
         });
     auto opened = co_await std::move(opening_them);
     for (std::size_t i = 0; i < count; ++i) {
-      const auto& found = (*queue)[first + i];
+      const auto& found = queue.found[first + i];
+      if (!opened[i].log && !opened[i].failure && !directory.offline()) {
+        queue.later.push_back(found);
+        continue;
+      }
       if (opened[i].failure) {
         try {
           std::rethrow_exception(opened[i].failure);
@@ -282,6 +301,7 @@ runtime::Task<void> LogDirectories::Inner::take(Found found, LogRef opened, runt
           error);
     }
   } else if (opened && place.live()) {
+    ++place.logs;
     put(opened);
   }
   {

@@ -1,5 +1,6 @@
 #include "storage/log_directories.h"
 
+#include "storage/meta_properties.h"
 #include "storage/partition_metadata.h"
 #include "storage/test_world.h"
 
@@ -87,6 +88,87 @@ TEST(LogDirectories, MakesMissingOnesAndSpreadsLogsOverThem) {
   EXPECT_EQ(start.disk.list("/a").size() + start.disk.list("/b").size(), 4u);
   EXPECT_EQ(start.disk.list("/a").size(), 2u);
   EXPECT_EQ(start.text("/a/t-0/partition.metadata"), "version: 0\ntopic_id: AAAAAAAAAAcAAAAAAAAABw");
+}
+
+TEST(LogDirectories, LogsMadeTogetherGoToTheDiskTogether) {
+  Start start({}, {"/a"});
+  start.disk.sync_groups.clear();
+  runtime::TaskGroup making(start.first);
+  const auto make = [&](int partition) -> runtime::Task<void> {
+    auto getting = start.directories->get_or_create(start.first, {"t", PartitionIndex(partition)}, {7, 7},
+                                                    directory_unassigned, true);
+    EXPECT_TRUE(co_await std::move(getting));
+  };
+  for (int i = 0; i < 100; ++i) making.start(make(i));
+  start.run(making.wait());
+  std::size_t files = 0;
+  for (const auto group : start.disk.sync_groups) files += group;
+  EXPECT_EQ(files, 100u);
+  EXPECT_LE(start.disk.sync_groups.size(), 3u) << "one for who came first, one for all who came meanwhile";
+  for (int i = 0; i < 100; ++i) {
+    const auto& name = start.disk.state.names.at(fmt::format("/a/t-{}/partition.metadata", i));
+    EXPECT_EQ(as_text(name->synced), "version: 0\ntopic_id: AAAAAAAAAAcAAAAAAAAABw") << "served before it is on disk";
+    EXPECT_EQ(start.find("t", i)->topic_id(), (Uuid{7, 7}));
+  }
+}
+
+TEST(LogDirectories, ANewLogIsNotThereBeforeItsTopicIdIsOnDisk) {
+  for (const auto* const operation : {"sync_data", "rename"}) {
+    Start start({}, {"/a"});
+    start.disk.before = [&](std::string_view its, const std::string& path) {
+      if (its == operation && path == "/a/t-0/partition.metadata.tmp") throw runtime::DiskError(EIO, its, path);
+    };
+    const auto made = start.create("t");
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, ErrorCode::kafka_storage_error);
+    EXPECT_EQ(start.find("t"), nullptr);
+    EXPECT_FALSE(start.disk.exists("/a/t-0/00000000000000000000.log"));
+    start.settle();
+    EXPECT_TRUE(start.events.halted);
+  }
+}
+
+TEST(LogDirectories, ACleanStopSyncsEachDirectoryOnce) {
+  Start start({}, {"/a"});
+  for (int i = 0; i < 20; ++i) {
+    const auto log = start.make("t", i);
+    if (i % 2 == 0) start.fill(log, 1);
+  }
+  start.settle();
+  std::map<std::string, int> syncs;
+  start.disk.before = [&](std::string_view its, const std::string& path) {
+    if (its == "sync_directory") ++syncs[path];
+  };
+  start.stop();
+  // Beside the logs': three checkpoints and the marker of the clean stop.
+  EXPECT_LE(syncs["/a"], 5);
+  for (int i = 0; i < 20; ++i) EXPECT_LE(syncs[fmt::format("/a/t-{}", i)], 1) << i;
+
+  Start after(start.disk.state.after_crash(true), {"/a"});
+  for (int i = 0; i < 20; ++i) {
+    const auto log = after.find("t", i);
+    ASSERT_NE(log, nullptr);
+    EXPECT_EQ(log->log_end(), Offset(i % 2 == 0 ? 1 : 0));
+    EXPECT_EQ(log->topic_id(), (Uuid{7, 7}));
+    EXPECT_EQ(log->epochs().size(), i % 2 == 0 ? 1u : 0u);
+  }
+}
+
+TEST(LogDirectories, AnIdThatIsUsedIsOnDisk) {
+  // Whoever wrote it was killed before the name was synced.
+  World before;
+  before.disk.make_directories("/a");
+  before.disk.sync_directory("/");
+  const Uuid id{1, 2};
+  write_meta_properties(before.disk, "/a", {.cluster_id = "c", .node_id = BrokerId(1), .directory_id = id},
+                        Timestamp(0));
+  DiskState killed;
+  killed.directories = killed.synced_directories = before.disk.state.directories;
+  killed.names = before.disk.state.names;
+  ASSERT_FALSE(killed.after_crash(true).names.contains("/a/meta.properties"));
+  Start start(std::move(killed), {"/a"});
+  EXPECT_NE(start.directories->directory_of(id), nullptr);
+  EXPECT_TRUE(start.disk.state.after_crash(true).names.contains("/a/meta.properties"));
 }
 
 TEST(LogDirectories, ACleanStopIsFoundAtTheNextStart) {
@@ -472,6 +554,75 @@ TEST(LogDirectories, ACreationIsAskedForTwiceAtOnceAndMadeOnce) {
   start.settle();
   ASSERT_EQ(made.size(), 2u);
   EXPECT_EQ(made[0], made[1]);
+}
+
+// Found by a rename that answered ENOSPC while the broker stopped: the reactor ran work whose owner was gone.
+TEST(LogDirectories, ADirectoryThatFailsAtTheVeryEndLeavesNothingForTheReactor) {
+  Start start;
+  start.fill(start.make("t"));
+  start.run(start.tasks.stop());
+  start.disk.before = [](std::string_view operation, const std::string& path) {
+    if (operation == "rename" && path.starts_with("/b/")) throw runtime::DiskError(ENOSPC, "rename", path);
+  };
+  start.run(start.directories->stop(start.first, 17));
+  start.directories->directories()[0]->failed("Error while stopping", runtime::DiskError(EIO, "rename", "/a"));
+  start.directories.reset();
+  start.events.failed.clear();
+  start.settle();
+  EXPECT_TRUE(start.events.failed.empty());
+}
+
+TEST(LogDirectories, RemovalsSideBySideShareTheWritingOfCheckpoints) {
+  Start start({}, {"/a"});
+  constexpr int count = 20;
+  for (int i = 0; i <= count; ++i) {
+    start.fill(start.make("t", i));
+    ASSERT_TRUE(start.run(start.find("t", i)->flush_all(start.first)));
+  }
+  start.pass(120s);  // all are in the checkpoints
+  EXPECT_EQ(start.text("/a/recovery-point-offset-checkpoint").substr(0, 4), "0\n21");
+  std::map<std::string, int> written;
+  start.disk.before = [&](std::string_view operation, const std::string& path) {
+    if (operation == "rename") ++written[path];
+  };
+  runtime::TaskGroup group(start.first);
+  auto one = [&](int partition) -> runtime::Task<void> {
+    auto removing = start.directories->remove(start.first, {"t", PartitionIndex(partition)});
+    EXPECT_TRUE(co_await std::move(removing));
+    // Whoever makes a log of that name now must not find the numbers of this one.
+    for (const auto* file : {"recovery-point-offset-checkpoint", "replication-offset-checkpoint"}) {
+      EXPECT_EQ(start.text(fmt::format("/a/{}", file)).find(fmt::format("\nt {} ", partition)), std::string::npos);
+    }
+  };
+  for (int i = 0; i < count; ++i) group.start(one(i));
+  start.settle();
+  EXPECT_EQ(group.running(), 0u);
+  EXPECT_LE(written["/a/recovery-point-offset-checkpoint.tmp"], 3);
+  EXPECT_EQ(start.text("/a/recovery-point-offset-checkpoint").substr(0, 4), "0\n1\n");
+}
+
+TEST(LogDirectories, WhatHasLittleToRecoverDoesNotWaitForWhatHasMuch) {
+  DiskState killed;
+  {
+    Start start({}, {"/a"});
+    const auto large = start.make("a");
+    start.fill(large, 1);
+    const std::string value(700'000, 'v');
+    for (int i = 0; i < 2; ++i) {
+      records::RecordBatchBuilder builder;
+      builder.append({.timestamp = start.clock.time, .key = {}, .value = as_bytes(value)});
+      auto bytes = builder.take();
+      ASSERT_TRUE(start.run(large->append_as_leader(start.first, MutableBytes(bytes),
+                                                    {.epoch = LeaderEpoch(0), .now = start.clock.time})));
+    }
+    for (int i = 0; i < 20; ++i) start.fill(start.make("b", i), 2);
+    killed = start.disk.state.after_crash(false);
+  }
+  Start start(std::move(killed), {"/a"});
+  ASSERT_EQ(start.events.ready.size(), 21u);
+  EXPECT_EQ(start.events.ready.back(), "a-0");
+  EXPECT_EQ(start.find("a")->log_end(), Offset(3));
+  EXPECT_EQ(start.find("b", 19)->log_end(), Offset(2));
 }
 
 }  // namespace

@@ -169,11 +169,16 @@ runtime::Task<void> LogDirectories::Inner::remove_doomed(MonoTime now) {
 
 // Values are taken and files written on an I/O thread; one at a time, because all write to the same temporary names.
 runtime::Task<void> LogDirectories::Inner::write_checkpoints(Place& place, unsigned what) {
-  while (writing_checkpoints) {
+  place.checkpoints_wanted |= what;
+  const auto number = ++place.checkpoints_asked;
+  while (writing_checkpoints && place.checkpoints_written < number) {
     auto waiting = checkpoints_written->wait();
     co_await std::move(waiting);
   }
+  if (place.checkpoints_written >= number) co_return;
   writing_checkpoints = true;
+  const auto all_asked = place.checkpoints_asked;
+  what = std::exchange(place.checkpoints_wanted, 0);
   place.directory->take_touched(what & all_checkpoints);
   try {
     // Logs that are not open yet keep what was found.
@@ -214,6 +219,7 @@ runtime::Task<void> LogDirectories::Inner::write_checkpoints(Place& place, unsig
     place.directory->failed(fmt::format("Error while writing to checkpoint file in {}", place.directory->path()),
                             error);
   }
+  place.checkpoints_written = all_asked;
   writing_checkpoints = false;
   checkpoints_written->notify();
 }

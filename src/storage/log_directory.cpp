@@ -14,6 +14,15 @@ std::string LogDirectory::file(std::string_view name) const {
   return fmt::format("{}/{}", path_, name);
 }
 
+void LogDirectory::sync_names() {
+  const auto made = names_made_.load(std::memory_order_acquire);
+  auto synced = names_synced_.load(std::memory_order_acquire);
+  if (synced >= made) return;
+  environment_.disk.sync_directory(path_);
+  while (synced < made && !names_synced_.compare_exchange_weak(synced, made, std::memory_order_acq_rel)) {
+  }
+}
+
 Error LogDirectory::failed(std::string message, const std::exception& cause) {
   if (!offline_.exchange(true, std::memory_order_acq_rel)) {
     log_.error("{}: {}", message, cause.what());

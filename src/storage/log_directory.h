@@ -77,6 +77,11 @@ class LogDirectory {
   // What every operation answers once offline.
   Error offline_error() const;
 
+  // The name of a log's directory was made here. On disk after the next sync_names(), which many logs share.
+  void name_made() { names_made_.fetch_add(1, std::memory_order_acq_rel); }
+  // All that were made before. Blocks; throws DiskError.
+  void sync_names();
+
   std::atomic<std::int64_t>& index_entries() { return index_entries_; }
   // Then who needs more lets go of its own older ones.
   bool index_memory_is_scarce() const { return index_entries_.load(std::memory_order_relaxed) > index_entries_max; }
@@ -95,6 +100,8 @@ class LogDirectory {
   runtime::Environment& environment_;
   std::string path_;
   std::atomic<std::int64_t> index_entries_{0};
+  std::atomic<std::uint64_t> names_made_{0};
+  std::atomic<std::uint64_t> names_synced_{0};
   Uuid id_;
   std::atomic<bool> offline_{false};
   std::atomic<unsigned> touched_{0};

@@ -71,6 +71,10 @@ std::unique_ptr<Log::State::FlushJob> Log::State::take_idle_flush_job_locked() {
   return idle ? std::move(flush_job) : nullptr;
 }
 
+bool Log::State::flush_under_way_locked() const {
+  return flush_job && (flush_job->active_ || flush_job->failed_);
+}
+
 void Log::State::FlushJob::run() {
   reactor_->at_turn_end(*this);
 }
@@ -122,7 +126,7 @@ void Log::State::FlushJob::block() {
   sync_snapshots(work);
   for (const auto& [segment, with_indexes] : work.segments) segment->sync(with_indexes);
   if (work.names) state_.disk.sync_directory(work.directory);
-  if (work.parent) state_.disk.sync_directory(state_.directory.path());
+  if (work.parent) state_.directory.sync_names();
 }
 
 void Log::State::FlushJob::done() {

@@ -13,6 +13,8 @@ namespace {
 
 // A batch is read whole to look at its records.
 constexpr std::uint64_t batch_bytes_max = 512u << 20;
+// As far as a batch is opened to look for a record in it. A payload that was stored unopened may become anything.
+constexpr records::DecompressionLimits opened_bytes_max{.plain_bytes_max = std::size_t{32} << 20};
 
 // The first record of the batch for which `matches` holds.
 template <typename Matches>
@@ -26,8 +28,8 @@ Result<std::optional<TimestampOffset>> find_record(runtime::File& file, const Ba
     return fail(ErrorCode::corrupt_message, fmt::format("No batch at {} in {}", at.position, file.path()));
   }
   if (auto ok = walker.entry().check(); !ok) return std::unexpected(std::move(ok.error()));
-  records::Decompressor decompressor;
-  records::RecordReader reader(walker.entry(), decompressor);
+  records::Decompressor decompressor(opened_bytes_max);
+  records::RecordReader reader(walker.entry(), decompressor, records::RecordReader::Large::sizes);
   while (reader.next()) {
     const auto& record = reader.record();
     if (matches(record)) {
@@ -35,8 +37,11 @@ Result<std::optional<TimestampOffset>> find_record(runtime::File& file, const Ba
           TimestampOffset{.timestamp = record.timestamp, .offset = record.offset, .leader_epoch = at.epoch});
     }
   }
-  if (!reader.ok()) return std::unexpected(reader.error());
-  return std::optional<TimestampOffset>();
+  if (reader.ok()) return std::optional<TimestampOffset>();
+  // Who reads from the beginning of the batch on misses nothing.
+  if (reader.error().code == ErrorCode::message_too_large && walker.entry().is_batch())
+    return std::optional(TimestampOffset{.timestamp = at.max_timestamp, .offset = at.first, .leader_epoch = at.epoch});
+  return std::unexpected(reader.error());
 }
 
 }  // namespace

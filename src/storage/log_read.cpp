@@ -188,6 +188,8 @@ std::optional<Error> Log::State::choose_end(ReadPlan& plan) {
     return std::nullopt;
   }
   result.data = {.file = plan.file, .offset = start, .length = available};
+  if (plan.request.at_least_one_batch && environment.scheduling.chance("storage: short read"))
+    plan.request.bytes_max = 1;
   std::optional<PositionHint> next;
   if (available <= plan.request.bytes_max) {
     next = {.offset = plan.limit, .segment = plan.segment->base, .position = *plan.limit_position};

@@ -70,14 +70,16 @@ void Log::State::roll_now(Offset expected_base) {
   {
     const ShortLock::Guard guard(lock);
     old.time_index.trim_memory(0);
-    if (directory.index_memory_is_scarce()) old.offset_index.trim_memory(0);
+    if (directory.index_memory_is_scarce() || environment.scheduling.chance("storage: index memory"))
+      old.offset_index.trim_memory(0);
     old.index_memory.set(old.offset_index.memory().size());
     segments.push_back(std::move(segment));
-    names_unsynced = !planted(Plant::unsynced_roll);
+    names_unsynced = true;
     // The new base may lie behind what the producer state has seen; a snapshot with its name says: all before it.
     producers_end = base;
   }
   take_snapshot(producers, base, false);
+  if (planted(Plant::unsynced_roll)) names_unsynced = false;
   logger("UnifiedLog")
       .info("Rolled new log segment at offset {} in {:.0f} ms.", base, milliseconds_since(environment.clock, begun));
   if (scratch) scratch->file.reset();

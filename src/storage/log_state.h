@@ -206,6 +206,10 @@ struct Log::State {
   SegmentView view_of(Segment& segment, Offset target);
   SegmentView view_locked(Segment& segment, Offset target);
   void touch(unsigned what) { directory.touch(what); }
+  void owe_parent_sync() {
+    parent_unsynced = true;
+    directory.name_made();
+  }
   void wake_upkeep() const {
     if (on_upkeep) on_upkeep(log);
   }
@@ -284,6 +288,7 @@ struct Log::State {
   std::int64_t ask_flush_locked(Offset up_to, bool& start);
   void start_flush(runtime::Reactor* reactor);
   std::unique_ptr<FlushJob> take_idle_flush_job_locked();
+  bool flush_under_way_locked() const;
 
   // --- retention.cpp -----------------------------------------------------------------------------------------------
   bool may_delete_locked(Timestamp now) const;
@@ -297,9 +302,10 @@ struct Log::State {
 
   // --- log_close.cpp -----------------------------------------------------------------------------------------------
   void close_cleanly();
+  void replace_epochs_file(std::string_view text);
 };
 
-// Recovery and loading: log_loader.cpp.
-void load_log(Log::State& state, const LogOpening& opening);
+// Recovery and loading: log_loader.cpp. False when recovery would read more than the opening allows.
+bool load_log(Log::State& state, const LogOpening& opening);
 
 }  // namespace klamm::storage

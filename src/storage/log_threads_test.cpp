@@ -1,9 +1,7 @@
 // The same log under real threads and real files: two reactors append, read and sync at once. For the thread sanitizer.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-
+#include "base/temporary_directory_test.h"
 #include "records/batch_walker.h"
 #include "records/record_batch_builder.h"
 #include "runtime/os/system.h"
@@ -19,13 +17,7 @@ using runtime::Task;
 
 class LogThreads : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() / fmt::format("klamm-log-{}", ::getpid());
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-    place_ = std::make_unique<LogDirectory>(system_.environment(), directory_.string());
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void SetUp() override { place_ = std::make_unique<LogDirectory>(system_.environment(), directory_.path()); }
 
   LogRef open(bool clean = true, Offset recovery_point = Offset(0)) {
     LogSettings settings{.segment_bytes = 64 << 10, .flush_messages = 50};
@@ -92,8 +84,8 @@ class LogThreads : public testing::Test {
   }
 
   NullLogSink sink_;
+  TemporaryDirectory directory_{"klamm-log"};
   runtime::os::System system_{{.reactors = 2}, sink_};
-  std::filesystem::path directory_;
   std::unique_ptr<LogDirectory> place_;
 };
 

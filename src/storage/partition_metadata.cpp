@@ -26,6 +26,9 @@ std::string_view take_line(std::string_view& text) {
 std::string path_in(const std::string& log_directory) {
   return fmt::format("{}/{}", log_directory, partition_metadata_name);
 }
+std::string temporary_in(const std::string& log_directory) {
+  return path_in(log_directory) + ".tmp";
+}
 
 }  // namespace
 
@@ -65,6 +68,18 @@ std::optional<Result<Uuid>> read_partition_metadata(runtime::Disk& disk, const s
 
 void write_partition_metadata(runtime::Disk& disk, const std::string& log_directory, Uuid topic_id) {
   disk.replace_file(path_in(log_directory), as_bytes(partition_metadata_text(topic_id)));
+}
+
+runtime::FileRef begin_partition_metadata(runtime::Disk& disk, const std::string& log_directory, Uuid topic_id) {
+  auto file = disk.open(temporary_in(log_directory), runtime::OpenMode::create);
+  const auto text = partition_metadata_text(topic_id);
+  file->write_at(0, as_bytes(text));
+  file->truncate(text.size());  // one that a killed process left may be longer
+  return file;
+}
+
+void finish_partition_metadata(runtime::Disk& disk, const std::string& log_directory) {
+  disk.rename(temporary_in(log_directory), path_in(log_directory));
 }
 
 }  // namespace klamm::storage

@@ -19,5 +19,9 @@ Result<Uuid> parse_partition_metadata(std::string_view text, std::string_view pa
 // Nothing when there is no file. Throws DiskError when it cannot be read.
 std::optional<Result<Uuid>> read_partition_metadata(runtime::Disk& disk, const std::string& log_directory);
 void write_partition_metadata(runtime::Disk& disk, const std::string& log_directory, Uuid topic_id);
+// The same in two steps, for a directory whose names are synced later: until then a power cut may leave none, never a
+// torn one. The first gives the file that is to be synced before the second.
+runtime::FileRef begin_partition_metadata(runtime::Disk& disk, const std::string& log_directory, Uuid topic_id);
+void finish_partition_metadata(runtime::Disk& disk, const std::string& log_directory);
 
 }  // namespace klamm::storage

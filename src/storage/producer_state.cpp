@@ -1,6 +1,7 @@
 #include "storage/producer_state.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/plant.h"
 
@@ -72,6 +73,14 @@ std::optional<ProducerBatch> ProducerEntry::find(ProducerEpoch of_epoch, std::in
   return std::nullopt;
 }
 
+bool ProducerEntry::operator==(const ProducerEntry& other) const {
+  const auto kept = [](const ProducerEntry& of) {
+    return std::tie(of.id, of.last_timestamp, of.transaction_start, of.coordinator_epoch, of.epoch, of.batch_count,
+                    of.batches);
+  };
+  return kept(*this) == kept(other);
+}
+
 void ProducerEntry::set_epoch(ProducerEpoch new_epoch) {
   if (epoch == new_epoch) return;
   batch_count = 0;
@@ -134,6 +143,7 @@ Result<void> ProducerState::Update::add(const ProducerAppend& batch, ProducerChe
     entry.coordinator_epoch = batch.marker->coordinator_epoch;
     entry.transaction_start = no_offset;
     entry.last_timestamp = batch.marker_timestamp;
+    ++entry.ends;
     return {};
   }
   if (check != ProducerCheck::replication) {
@@ -216,6 +226,7 @@ void ProducerState::apply(const Update& update) {
     known->set_epoch(updated.epoch);
     for (std::size_t i = 0; i < updated.batch_count; ++i) known->add(updated.epoch, updated.batches[i]);
     known->coordinator_epoch = updated.coordinator_epoch;
+    known->ends = updated.ends;
     known->transaction_start = updated.transaction_start;
     known->last_timestamp = updated.last_timestamp;
   }

@@ -44,6 +44,8 @@ struct ProducerEntry {
   std::int32_t coordinator_epoch = -1;
   ProducerEpoch epoch = no_producer_epoch;
   std::uint8_t batch_count = 0;
+  // Ends of its transactions since the log was opened; snapshots do not have it, and it is no part of what is equal.
+  std::uint32_t ends = 0;
   std::array<ProducerBatch, batches_max> batches{};  // oldest first
 
   bool empty() const { return batch_count == 0; }
@@ -55,7 +57,7 @@ struct ProducerEntry {
   std::optional<ProducerBatch> find(ProducerEpoch of_epoch, std::int32_t first, std::int32_t last) const;
   void add(ProducerEpoch new_epoch, const ProducerBatch& batch);
   void set_epoch(ProducerEpoch new_epoch);
-  bool operator==(const ProducerEntry&) const = default;
+  bool operator==(const ProducerEntry& other) const;
 };
 
 // A transaction that a marker ended.

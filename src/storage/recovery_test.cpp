@@ -133,6 +133,37 @@ TEST(Recovery, AfterAPowerCutBeforeAnyOperationEverySyncedRecordIsThere) {
   }
 }
 
+TEST(Recovery, IndexesThatWereMadeAnewAreOnDiskAfterwards) {
+  const LogSettings settings{.segment_bytes = 400, .index_interval_bytes = 1};
+  DiskState stopped;
+  {
+    LogWorld world(settings);
+    const auto log = world.open_leading();
+    for (int i = 0; i < 12; ++i) world.produced(log);
+    EXPECT_TRUE(world.run(log->close(world.first, true)));
+    stopped = world.disk.state.after_crash(true);
+  }
+  const std::string rolled = "/data/orders-0/00000000000000000004";
+  const std::string active = "/data/orders-0/00000000000000000008";  // below the recovery point too: no flush follows
+  for (const auto& segment : {rolled, active}) {
+    ASSERT_TRUE(stopped.names.contains(segment + ".log"));
+    auto damaged = stopped.after_crash(true);
+    const auto whole = stopped.names.at(segment + ".index")->content;
+    ASSERT_FALSE(whole.empty());
+    damaged.names.erase(segment + ".index");
+    LogWorld world(settings, std::move(damaged));
+    const auto log = world.open(true);
+    world.run(log->upkeep(world.first));
+    for (const auto* const suffix : {".index", ".timeindex"}) {
+      const auto& file = *world.disk.state.names.at(segment + suffix);
+      EXPECT_FALSE(file.content.empty()) << segment << suffix;
+      EXPECT_EQ(file.synced, file.content) << segment << suffix;
+    }
+    EXPECT_EQ(world.disk.state.names.at(segment + ".index")->content, whole) << segment;
+    EXPECT_TRUE(world.run(log->close(world.first, true)));
+  }
+}
+
 TEST(Recovery, ACrashDuringRecoveryIsRecoveredFrom) {  // KAFKA-10471
   const LogSettings settings{.segment_bytes = 400, .index_interval_bytes = 1};
   DiskState killed;
@@ -244,6 +275,44 @@ TEST(Recovery, WhatFollowsABrokenSegmentGoesToo) {
   EXPECT_TRUE(restarted.lines.has("Recovering unflushed segment 2. 1 recovered for orders-0."));
 }
 
+TEST(Recovery, SegmentsThatRecoveryDroppedDoNotComeBackWithAPowerCut) {
+  LogWorld world({.segment_bytes = 200});
+  const auto log = world.open_leading();
+  for (int i = 0; i < 8; ++i) world.produced(log);
+  world.settle();
+  auto image = world.disk.state.after_crash(false);
+  image.names.at("/data/orders-0/00000000000000000002.log")->content.back() ^= std::byte{1};
+  LogWorld restarted({.segment_bytes = 200}, std::move(image));
+  EXPECT_EQ(restarted.open(false)->log_end(), Offset(3));
+  for (const auto& [name, node] : restarted.disk.state.after_crash(true).names) {
+    EXPECT_FALSE(name.ends_with("04.log") || name.ends_with("06.log")) << name;
+  }
+}
+
+TEST(Recovery, ALeftoverOfADroppedSegmentIsNotPartOfTheLogThatWasWrittenInItsPlace) {
+  LogWorld world({.segment_bytes = 100'000});
+  const auto log = world.open_leading();
+  for (int i = 0; i < 8; ++i) world.produced(log);
+  for (const bool empty : {false, true}) {
+    auto image = world.disk.state.after_crash(false);
+    auto leftover = std::make_shared<DiskState::Node>();
+    if (empty) {
+      leftover->content.resize(68);
+    } else {
+      leftover->content = world.stamped({}, Offset(4), LeaderEpoch(0));
+    }
+    image.names["/data/orders-0/00000000000000000004.log"] = leftover;
+    LogWorld restarted({.segment_bytes = 100'000}, std::move(image));
+    const auto again = restarted.open(false);
+    EXPECT_EQ(again->log_end(), Offset(8));
+    EXPECT_EQ(again->segment_count(), 1u);
+    EXPECT_TRUE(restarted.lines.has("Segment 4 begins before the end 8 of the one before, truncating to offset 8"));
+    check_invariants(restarted, again);
+    restarted.lead(again);
+    EXPECT_EQ(restarted.produced(again), Offset(8));
+  }
+}
+
 TEST(Recovery, SegmentsBelowTheRecoveryPointAreNotRead) {  // KAFKA-7283
   LogWorld world({.segment_bytes = 200});
   const auto log = world.open_leading();
@@ -322,6 +391,61 @@ TEST(Recovery, DerivedFilesThatAreMissingOrWrongAreMadeAnewAndNothingIsRefused) 
       }
     }
   }
+}
+
+// The snapshot of a clean stop holds the last batch of each producer alone, as Kafka's does: of several requests on
+// their way only the last is recognised when it is sent again. A scan, after a crash, knows the last five.
+TEST(Recovery, AfterACleanStopAnOlderBatchThatIsSentAgainIsOutOfOrder) {
+  DiskState stopped;
+  DiskState killed;
+  {
+    LogWorld world;
+    const auto log = world.open_leading();
+    for (int i = 0; i < 4; ++i) world.produced(log, {.count = 2, .producer = ProducerId(7), .sequence = i * 2});
+    killed = world.disk.state.after_crash(false);
+    ASSERT_TRUE(world.run(log->close(world.first, true)));
+    stopped = world.disk.state.after_crash(false);
+  }
+  const auto again = [](LogWorld& world, const LogRef& log, int batch) {
+    return world.produce(log, {.count = 2, .producer = ProducerId(7), .sequence = batch * 2});
+  };
+  {
+    LogWorld world({}, std::move(stopped));
+    const auto log = world.open(true, Offset(8));
+    world.lead(log);
+    const auto last = again(world, log, 3);
+    ASSERT_TRUE(last);
+    EXPECT_TRUE(last->duplicate);
+    EXPECT_EQ(last->first_offset, Offset(6));
+    const auto older = again(world, log, 2);
+    ASSERT_FALSE(older);
+    EXPECT_EQ(older.error().code, ErrorCode::out_of_order_sequence_number);
+    // What a client does then: the next epoch, from sequence 0 on. The log cannot know that it has these records.
+    EXPECT_EQ(
+        world.produced(log, {.count = 2, .producer = ProducerId(7), .producer_epoch = ProducerEpoch(1), .sequence = 0}),
+        Offset(8));
+  }
+  LogWorld world({}, std::move(killed));
+  const auto log = world.open(false);
+  world.lead(log);
+  for (int i = 0; i < 4; ++i) {
+    const auto known = again(world, log, i);
+    ASSERT_TRUE(known) << i;
+    EXPECT_TRUE(known->duplicate) << i;
+  }
+  EXPECT_EQ(log->log_end(), Offset(8));
+}
+
+TEST(Recovery, ACleanStopOfALogWhoseRecordsWereAllDeletedLeavesItsEndAsTheRecoveryPoint) {
+  LogWorld world({.flush_messages = 1});
+  const auto log = world.open_leading();
+  world.produced(log, {.producer = ProducerId(1)});
+  log->update_high_watermark(Offset(1));
+  ASSERT_TRUE(world.run(log->flush_all(world.first)));
+  ASSERT_TRUE(*world.run(log->delete_records_before(world.first, Offset(1))));
+  world.settle();
+  ASSERT_TRUE(world.run(log->close(world.first, true)));
+  EXPECT_EQ(log->recovery_checkpoint(), Offset(1));
 }
 
 TEST(Recovery, ACleanlyStoppedLogIsNotScanned) {
@@ -477,6 +601,44 @@ TEST(Recovery, ReadersGetAnErrorForABrokenBatchAndNoJump) {  // KAFKA-5211, KAFK
   const auto again = world.open(true, Offset(3));
   // The first header says nonsense: nothing behind it can be trusted, which a start that looks at it finds out.
   EXPECT_EQ(again->log_end(), Offset(0));
+}
+
+TEST(Recovery, ATruncationKeepsNothingBehindDamageThatIsNoError) {
+  LogWorld world;
+  auto log = world.open_leading();
+  for (int i = 0; i < 3; ++i) world.produced(log);
+  ASSERT_TRUE(world.run(log->roll(world.first)));
+  world.produced(log);
+  ASSERT_TRUE(world.run(log->close(world.first, true)));
+  // A length that goes beyond the file looks like a batch that is still being written.
+  auto& bytes = world.disk.content(world.file("00000000000000000000.log"));
+  store_big(bytes.data() + bytes.size() / 3 + 8, std::int32_t{1 << 28});
+  log = world.open(true, Offset(4));
+  ASSERT_EQ(log->log_end(), Offset(4));
+  ASSERT_TRUE(world.run(log->truncate_to(world.first, Offset(2))));
+  world.lead(log);
+  ASSERT_EQ(world.produced(log), Offset(2));
+  const auto read = world.read(log, Offset(2));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->data_offset, Offset(2));
+  EXPECT_GT(read->bytes(), 0u);
+}
+
+TEST(Recovery, EpochsAreNotTakenFromOffsetsThatCannotBe) {
+  LogWorld world;
+  {
+    const auto log = world.open_leading(LeaderEpoch(1));
+    for (int i = 0; i < 3; ++i) world.produced(log);
+    ASSERT_TRUE(world.run(log->roll(world.first)));
+    world.produced(log);
+    ASSERT_TRUE(world.run(log->close(world.first, true)));
+  }
+  auto& bytes = world.disk.content(world.file("00000000000000000000.log"));
+  store_big(bytes.data() + bytes.size() / 3, std::int64_t{-55293});
+  world.disk.state.names.erase(world.file("leader-epoch-checkpoint"));
+  const auto log = world.open(false, Offset(3));
+  EXPECT_EQ(log->log_end(), Offset(4));
+  EXPECT_EQ(log->epochs(), (std::vector<EpochEntry>{{LeaderEpoch(1), Offset(0)}}));
 }
 
 // --- retention -----------------------------------------------------------------------------------------------------

@@ -241,6 +241,9 @@ void Log::State::rebuild_wrong_indexes() {
     Segment fresh(files, segment->base, segment->created);
     fresh.open_files();
     fresh.rebuild_indexes(segment->size, interval);
+    // Nobody else syncs them: what is below the recovery point is never flushed again, not even by the roll that
+    // makes today's active segment one of the past.
+    fresh.sync(true);
     const ShortLock::Guard guard(lock);
     segment->take_indexes(fresh);
     if (segment == segments.back()) segment->bytes_since_index_entry = fresh.bytes_since_index_entry;

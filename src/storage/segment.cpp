@@ -157,8 +157,9 @@ Segment::Cut Segment::plan_cut(Offset offset) {
   const auto located = view(offset).locate(offset);
   if (located && located->batch) {
     plan.size = located->batch->position;
-  } else if (!located) {
-    // The headers cannot be walked up to the offset: nothing from the damage on is kept.
+  } else {
+    // The offset lies behind every batch, or the headers cannot be walked up to it: nothing from the damage on is kept,
+    // or what is appended next would never be found.
     HeaderWalk walk(*log_file(), 0, size);
     for (auto batch = walk.next(); batch && *batch && (*batch)->last < offset; batch = walk.next())
       plan.size = (*batch)->end();

@@ -56,6 +56,7 @@ class MemoryDisk final : public runtime::Disk {
   bool all_resident = true;
   std::uint64_t free = std::uint64_t{1} << 40;
   std::map<std::string, std::size_t> calls;  // "write_at" -> how often
+  std::vector<std::size_t> sync_groups;      // how many files went to the disk together
   // Called before each operation that changes something.
   std::function<void(std::string_view operation, const std::string& path)> before;
 
@@ -121,6 +122,10 @@ class MemoryDisk final : public runtime::Disk {
     change("remove_tree", path);
     std::erase_if(state.names, [&](const auto& entry) { return inside(entry.first, path); });
     std::erase_if(state.directories, [&](const auto& name) { return inside(name, path); });
+  }
+  std::vector<std::exception_ptr> sync_files(std::span<const runtime::FileRef> files) override {
+    sync_groups.push_back(files.size());
+    return Disk::sync_files(files);
   }
   void sync_directory(const std::string& path) override {
     change("sync_directory", path);
