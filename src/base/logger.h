@@ -5,7 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +19,8 @@ enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, fatal };
 
 // "INFO"
 std::string_view log_level_name(LogLevel level);
+// Of "INFO", in capitals; nothing for another word.
+std::optional<LogLevel> log_level_of(std::string_view name);
 
 // Where lines go. Called from any thread.
 class LogSink {
@@ -24,6 +29,14 @@ class LogSink {
   virtual bool enabled(std::string_view logger, LogLevel level) const = 0;
   // `logger` is Kafka's logger name where the component is the same ("kafka.server.BrokerServer").
   virtual void write(std::string_view logger, LogLevel level, std::string_view message) = 0;
+
+  // A Logger of this name was made: its level can be asked for and set from now on.
+  virtual void add(std::string_view /*logger*/) {}
+  // The levels in force, by name: of every logger there is, and of "root". Empty: this sink has none.
+  virtual std::map<std::string, LogLevel> levels() const { return {}; }
+  // Of a logger and of all below it ("kafka.server" holds for "kafka.server.KafkaConfig"); nothing: that of the nearest
+  // above it. "root" is above all, and always has one.
+  virtual void set_level(std::string_view /*logger*/, std::optional<LogLevel> /*level*/) {}
 };
 
 // Drops everything: for pure tests.
@@ -38,7 +51,9 @@ class NullLogSink final : public LogSink {
 class Logger {
  public:
   Logger(LogSink& sink, std::string name, std::string prefix = {})
-      : sink_(&sink), name_(std::move(name)), prefix_(std::move(prefix)) {}
+      : sink_(&sink), name_(std::move(name)), prefix_(std::move(prefix)) {
+    sink_->add(name_);
+  }
 
   Logger named(std::string name, std::string prefix = {}) const { return {*sink_, std::move(name), std::move(prefix)}; }
 

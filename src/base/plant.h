@@ -18,6 +18,7 @@ enum class Plant : std::uint8_t {
   unsynced_roll,         // the directory is not synced after a roll
   good_batch_truncated,  // recovery cuts off the last batch, whole as it is
   lost_wake_up,          // who asks for a flush while one is running is not served by the next
+  tail_behind_end,       // recovery leaves what lies behind the end of a segment, in the end's own block
 };
 
 #ifdef KLAMM_PLANTS

@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include "base/version.h"
+#include "broker/loggers.h"
 #include "broker/settings.h"
 #include "config/refusals.h"
 
@@ -9,12 +10,6 @@ namespace {
 
 // Answers in flight get so long at a stop; then their connections are closed.
 constexpr std::chrono::seconds stop_patience{10};
-
-// Levels of loggers cannot be changed while the broker runs: there is no registry of them that a request could name.
-Result<void> alter_loggers(const protocol::IncrementalAlterConfigsRequest::AlterConfigsResource& resource, bool) {
-  if (resource.configs.empty()) return {};
-  return fail(ErrorCode::invalid_config, fmt::format("Logger {} does not exist!", resource.configs.front().name));
-}
 
 }  // namespace
 
@@ -62,10 +57,11 @@ runtime::Task<void> Broker::start() {
   identity_ = establish_identity(environment_, *config_, directories_, separate_metadata_.get(), log_);
   log_.info("Cluster ID = {}", identity_.cluster_id);
   clean_epoch_ = directories_.clean_shutdown_broker_epoch();
-  metadata_ = std::make_unique<hosting::EmbeddedMetadata>(
-      environment_, home_, metadata_directory(),
-      metadata_settings(*config_, identity_.cluster_id, identity_.metadata_directory_id), rules_, publisher_,
-      [this](const std::string& why) { halt(why); });
+  auto for_metadata = metadata_settings(*config_, identity_.cluster_id, identity_.metadata_directory_id);
+  for_metadata.partition_held = partition_held(environment_.disk, directories_);
+  metadata_ =
+      std::make_unique<hosting::EmbeddedMetadata>(environment_, home_, metadata_directory(), std::move(for_metadata),
+                                                  rules_, publisher_, [this](const std::string& why) { halt(why); });
   auto loading = metadata_->start();
   co_await std::move(loading);
 
@@ -92,6 +88,8 @@ runtime::Task<void> Broker::start() {
   co_await std::move(unfencing);
 
   // 4. Serve.
+  auto coordinating = start_coordinators();
+  co_await std::move(coordinating);
   add_apis();
   auto serving = server_->start();
   co_await std::move(serving);
@@ -135,6 +133,31 @@ void Broker::build_server() {
                  fmt::format("[SocketServer listenerType=BROKER, nodeId={}] ", config_->node_id())));
 }
 
+runtime::Task<void> Broker::start_coordinators() {
+  groups_ = std::make_unique<server::GroupShards>(environment_, publisher_, partitions_,
+                                                  server::group_shards_settings(*config_));
+  auto starting_groups = groups_->start(home_);
+  co_await std::move(starting_groups);
+  producer_ids_ = std::make_unique<server::ProducerIds>(environment_, metadata_->channel(), config_->node_id(), [this] {
+    const auto image = publisher_.latest();
+    const auto* broker = image ? image->broker(config_->node_id()) : nullptr;
+    return broker ? broker->epoch : BrokerEpoch(-1);
+  });
+  transactions_ = std::make_unique<server::TransactionShards>(
+      environment_, publisher_, partitions_, *groups_,
+      [this](runtime::Reactor& reactor) { return producer_ids_->next(reactor); },
+      server::transaction_shards_settings(*config_));
+  auto starting_transactions = transactions_->start(home_);
+  co_await std::move(starting_transactions);
+  const config::ConfigValues& values = config_->values();
+  const std::chrono::milliseconds retry_max(values.get_int("add.partitions.to.txn.retry.backoff.max.ms"));
+  verification_ = std::make_unique<server::TransactionVerification>(
+      publisher_, *transactions_, [this] { return settings_.current(); },
+      server::TransactionVerificationSettings{
+          .retry_backoff = std::chrono::milliseconds(values.get_int("add.partitions.to.txn.retry.backoff.ms")),
+          .retry_max = std::min<std::chrono::milliseconds>(retry_max, config_->request_timeout())});
+}
+
 void Broker::add_apis() {
   server::add_apis(apis_, {.environment = environment_,
                            .node_id = config_->node_id(),
@@ -146,8 +169,16 @@ void Broker::add_apis() {
                            .controller = metadata_->channel(),
                            .partitions = partitions_,
                            .directories = directories_,
+                           .groups = *groups_,
+                           .transactions = *transactions_,
+                           .verification = *verification_,
+                           .producer_ids = *producer_ids_,
                            .authorizer = authorizer_,
-                           .alter_loggers = alter_loggers,
+                           .alter_loggers =
+                               [this](const auto& resource, bool validate_only) {
+                                 return alter_loggers(environment_.log, config_->node_id(), log_, resource,
+                                                      validate_only);
+                               },
                            .log = log_});
 }
 
@@ -208,6 +239,11 @@ runtime::Task<void> Broker::settled() {
 runtime::Task<void> Broker::stop() {
   log_.info("Transition from STARTED to SHUTTING_DOWN");
   log_.info("shutting down");
+  // Members of groups wait for one another: that ends here, or they would use up the patience.
+  auto resigning = transactions_->stop(home_);
+  co_await std::move(resigning);
+  auto leaving_groups = groups_->stop(home_);
+  co_await std::move(leaving_groups);
   auto answering = server_->stop(home_.now() + stop_patience);
   co_await std::move(answering);
   auto leaving = registration_->stop();

@@ -21,7 +21,11 @@
 #include "security/authorizer.h"
 #include "server/api_table.h"
 #include "server/apis.h"
+#include "server/group_shards.h"
+#include "server/producer_ids.h"
 #include "server/server.h"
+#include "server/transaction_shards.h"
+#include "server/transaction_verification.h"
 #include "storage/log_directories.h"
 
 namespace klamm::broker {
@@ -54,6 +58,7 @@ class Broker final : private replication::ReplicasEvents {
   void lock_directories();
   storage::LogDirectory& metadata_directory();
   void build_server();
+  runtime::Task<void> start_coordinators();
   void add_apis();
   std::vector<AdvertisedListener> advertised_listeners() const;
   RegistrationRequest registration_request() const;
@@ -87,6 +92,10 @@ class Broker final : private replication::ReplicasEvents {
   std::unique_ptr<replication::Replicas> replicas_;
   std::unique_ptr<ReplicasFeed> replicas_feed_;
   std::unique_ptr<Registration> registration_;
+  std::unique_ptr<server::GroupShards> groups_;
+  std::unique_ptr<server::ProducerIds> producer_ids_;
+  std::unique_ptr<server::TransactionShards> transactions_;
+  std::unique_ptr<server::TransactionVerification> verification_;
   security::AllowAll authorizer_;
   server::ApiTable apis_;
   std::unique_ptr<server::Server> server_;

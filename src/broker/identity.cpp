@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "hosting/checkpoint.h"
 #include "hosting/format.h"
 
 namespace klamm::broker {
@@ -14,18 +15,25 @@ std::string meta_path(const LogDirectory& directory) {
   return directory.file(storage::directory_file::meta_properties);
 }
 
-// A directory that holds partitions but does not say whose: formatting it would make strays of them.
-void refuse_partitions_without_owner(runtime::Disk& disk, const LogDirectory& directory) {
+std::optional<std::string> partition_in(runtime::Disk& disk, const LogDirectory& directory) {
   for (const auto& entry : disk.list(directory.path())) {
     const auto dash = entry.name.rfind('-');
     if (!entry.is_directory || dash == std::string::npos || dash + 1 == entry.name.size()) continue;
     const bool number = std::all_of(entry.name.begin() + static_cast<std::ptrdiff_t>(dash) + 1, entry.name.end(),
                                     [](char c) { return c >= '0' && c <= '9'; });
-    if (number) {
-      throw StartRefused(fmt::format(
-          "{} holds partitions ({}) but no meta.properties. Restore that file, or choose an empty directory.",
-          directory.path(), entry.name));
-    }
+    if (number && entry.name != hosting::metadata_log_name) return entry.name;
+  }
+  return std::nullopt;
+}
+
+// A directory that holds partitions but does not say whose: formatting it would make strays of them.
+void refuse_partitions_without_owner(runtime::Disk& disk, const LogDirectory& directory) {
+  std::optional<std::string> name = partition_in(disk, directory);
+  if (!name && disk.exists(directory.file(hosting::metadata_log_name))) name = hosting::metadata_log_name;
+  if (name) {
+    throw StartRefused(
+        fmt::format("{} holds partitions ({}) but no meta.properties. Restore that file, or choose an empty directory.",
+                    directory.path(), *name));
   }
 }
 
@@ -150,6 +158,14 @@ Identity establish_identity(runtime::Environment& environment, const config::Bro
     if (one.directory->path() == metadata_path) identity.metadata_directory_id = one.directory->id();
   }
   return identity;
+}
+
+std::optional<std::string> partition_held(runtime::Disk& disk, const storage::LogDirectories& directories) {
+  for (const LogDirectory* directory : directories.directories()) {
+    if (directory->offline()) continue;
+    if (const auto name = partition_in(disk, *directory)) return directory->file(*name);
+  }
+  return std::nullopt;
 }
 
 }  // namespace klamm::broker

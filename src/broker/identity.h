@@ -3,6 +3,7 @@
 // MetaPropertiesEnsemble.verify, kafka.server.KafkaRaftServer.initializeLogDirs.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -29,5 +30,8 @@ struct Identity {
 Identity establish_identity(runtime::Environment& environment, const config::BrokerConfig& config,
                             storage::LogDirectories& directories, storage::LogDirectory* separate_metadata,
                             const Logger& log);
+
+// The path of a partition's directory, of the metadata log's not, if one is there. Blocks.
+std::optional<std::string> partition_held(runtime::Disk& disk, const storage::LogDirectories& directories);
 
 }  // namespace klamm::broker

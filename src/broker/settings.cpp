@@ -158,6 +158,7 @@ server::ServerSettings server_settings(const config::BrokerConfig& config, runti
   const std::int64_t queued = config.queued_max_request_bytes();
   settings.request_pool_bytes = static_cast<std::uint64_t>(queued > 0 ? queued : config.request_pool_bytes());
   settings.idle_max = config.connections_max_idle();
+  settings.trace_requests = static_cast<std::uint32_t>(config.values().get_int("klamm.trace.requests"));
   settings.limits = server_limits(config, network);
   return settings;
 }

@@ -14,6 +14,14 @@ constexpr Key own[] = {
      "a check "
      "of their header and checksum (pass-through).",
      internal},
+    {"klamm.groups.memory.bytes", Type::int64, "268435456", at_least(1048576), medium, read_only, active,
+     "Memory for consumer groups and their offsets, in bytes; a call that would need more is answered with "
+     "COORDINATOR_NOT_AVAILABLE, upon which clients come again later.",
+     internal},
+    {"klamm.transactions.memory.bytes", Type::int64, "268435456", at_least(1048576), medium, read_only, active,
+     "Memory for transactions, in bytes; a call that would need more is answered with COORDINATOR_NOT_AVAILABLE, upon "
+     "which clients come again later.",
+     internal},
     {"klamm.io.uring", Type::string, "auto", one_of(switches), low, read_only, active,
      "Whether files are read and synced through io_uring: where the kernel allows it (auto), always (on), never (off).",
      internal},
@@ -23,7 +31,9 @@ constexpr Key own[] = {
      "Memory for requests that are being received or handled, in bytes; when it is used up, sockets are not read.",
      internal},
     {"klamm.io.threads", Type::int32, "0", between(0, 1024), medium, read_only, active,
-     "Threads for what blocks on the disk; 0 chooses by the number of processor cores.", internal},
+     "Threads for what blocks on the disk; 0 for four.", internal},
+    {"klamm.trace.requests", Type::int32, "0", at_least(0), low, read_only, active,
+     "After how many requests of a reactor the log says where their time went, step by step; 0 traces none.", internal},
 };
 
 }  // namespace

@@ -162,9 +162,9 @@ constexpr Key sasl[] = {
      "How long a delegation token is valid before it must be renewed, in milliseconds."},
     {"delegation.token.expiry.check.interval.ms", Type::int64, "3600000", at_least(1), low, read_only, none,
      "How often it is checked for expired delegation tokens, in milliseconds."},
-    {"add.partitions.to.txn.retry.backoff.max.ms", Type::int32, "100", at_least(0), high, read_only, none,
+    {"add.partitions.to.txn.retry.backoff.max.ms", Type::int32, "100", at_least(0), high, read_only, active,
      "Longest time a broker goes on asking the coordinator to add a partition to a transaction, in milliseconds."},
-    {"add.partitions.to.txn.retry.backoff.ms", Type::int32, "20", at_least(1), high, read_only, none,
+    {"add.partitions.to.txn.retry.backoff.ms", Type::int32, "20", at_least(1), high, read_only, active,
      "Pause between those tries, in milliseconds."},
 };
 

@@ -82,11 +82,11 @@ constexpr Key topics[] = {
 };
 
 constexpr Key group_overrides[] = {
-    {"consumer.assignment.interval.ms", Type::int32, "1000", at_least(0), medium, read_only, none,
+    {"consumer.assignment.interval.ms", Type::int32, "1000", at_least(0), medium, read_only, active,
      "Shortest time between two assignments, in milliseconds."},
-    {"consumer.heartbeat.interval.ms", Type::int32, "5000", at_least(1), medium, read_only, none,
+    {"consumer.heartbeat.interval.ms", Type::int32, "5000", at_least(1), medium, read_only, active,
      "Time between heartbeats, in milliseconds."},
-    {"consumer.session.timeout.ms", Type::int32, "45000", at_least(1), medium, read_only, none,
+    {"consumer.session.timeout.ms", Type::int32, "45000", at_least(1), medium, read_only, active,
      "Time without a heartbeat after which a member is removed, in milliseconds."},
     {"share.assignment.interval.ms", Type::int32, "1000", at_least(0), medium, read_only, none,
      "Shortest time between two assignments of the share group, in milliseconds."},

@@ -8,6 +8,7 @@
 
 #include "base/ensure.h"
 #include "base/plant.h"
+#include "hosting/metadata_damage.h"
 #include "metadata/delta.h"
 #include "metadata/features.h"
 #include "metadata/transaction_filter.h"
@@ -208,8 +209,9 @@ runtime::Task<LoadedMetadata> EmbeddedLog::load() {
                               .settings = std::move(settings),
                               .topic_id = metadata_topic_id,
                               .clean = false};
-  auto open = runtime::blocking(owner_, [&directory = directory_, opening = std::move(opening)]() mutable {
-    return storage::Log::open(directory, std::move(opening));
+  auto open = runtime::blocking(owner_, [&, opening = std::move(opening)]() mutable {
+    refuse_damaged_metadata(environment_.disk, path());
+    return storage::Log::open(directory_, std::move(opening));
   });
   log_ = co_await std::move(open);
 

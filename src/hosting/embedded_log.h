@@ -87,6 +87,8 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
 
   Offset next_offset() const override { return next_offset_; }
   LeaderEpoch epoch() const override { return epoch_; }
+  // Of its directory.
+  std::string path() const;
   Result<Offset> append(std::span<const metadata::Record> records, bool atomic) override;
   runtime::Watermark& committed() override { return committed_; }
 
@@ -101,7 +103,6 @@ class EmbeddedLog final : public ShardLog<metadata::Record> {
  private:
   struct WriteAtTurnEnd;
 
-  std::string path() const;
   std::vector<SnapshotFile> find_snapshots();
   void drop_needless_snapshots(std::vector<SnapshotFile>& found, Offset log_start);
   void load_bootstrap(LoadedMetadata& loaded);

@@ -126,6 +126,12 @@ runtime::Task<void> EmbeddedMetadata::load_and_lead() {
   LoadedMetadata loaded = co_await log_.load();
   const metadata::ImageRef image = loaded.contents->image();
   if (const auto unsupported = controller::unsupported_contents(*image)) throw MetadataLogError(*unsupported);
+  if (!image->metadata_version() && settings_.partition_held) {
+    throw MetadataLogError(
+        fmt::format("The metadata log {} is empty, but there is {}. Restore the metadata log, or choose empty "
+                    "directories.",
+                    log_.path(), *settings_.partition_held));
+  }
   settings_.controller.kraft_version = log_.quorum().kraft_version;
   controller_.load(image);
   // What was there before is published when it is known to last.

@@ -22,6 +22,9 @@ namespace klamm::hosting {
 struct EmbeddedMetadataSettings {
   EmbeddedLogSettings log;
   controller::ControllerSettings controller;
+  // A directory of a partition that this node holds, if there is any. Then there was metadata: when none is found it is
+  // lost, and to begin anew would make strays of all partitions.
+  std::optional<std::string> partition_held;
 };
 
 class EmbeddedMetadata {

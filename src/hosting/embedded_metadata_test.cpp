@@ -257,6 +257,54 @@ TEST(EmbeddedMetadataTest, ATornTailIsCutOff) {
   });
 }
 
+// A flipped bit would otherwise take all topics that were created after it.
+TEST(EmbeddedMetadataTest, DamageBeforeWholeBatchesIsNoTornEnd) {
+  Machine machine;
+  const std::string directory = copy_of(machine, "kafka-4.3.1-static");
+  const std::string log = directory + "/__cluster_metadata-0/00000000000000000000.log";
+  const ByteVector kept = machine.disk().read_file(log, 1 << 20);
+  const auto nothing = [](Node&) -> runtime::Task<void> { co_return; };
+  const auto topics_after = [&](auto hurt) {
+    ByteVector hurt_bytes = kept;
+    hurt(hurt_bytes);
+    machine.disk().replace_file(log, hurt_bytes);
+    std::size_t topics = 0;
+    Node(machine, directory).run([&](Node& n) -> runtime::Task<void> {
+      topics = n.image().topics().size();
+      co_return;
+    });
+    return topics;
+  };
+  const auto all = topics_after([](ByteVector&) {});
+  ASSERT_GT(all, 0u);
+  for (const std::size_t at : {std::size_t{20}, std::size_t{64}, kept.size() / 2}) {
+    EXPECT_THROW(topics_after([&](ByteVector& bytes) { bytes[at] ^= std::byte{4}; }), MetadataLogError) << at;
+  }
+  // A sector that was never written is what a power cut leaves; so is an end that nothing follows.
+  EXPECT_LT(topics_after([](ByteVector& bytes) { std::fill_n(bytes.begin() + 512, 512, std::byte{0}); }), all);
+  topics_after([](ByteVector& bytes) { bytes.back() ^= std::byte{4}; });
+  topics_after([](ByteVector& bytes) { std::fill(bytes.end() - 700, bytes.end(), std::byte{7}); });
+  machine.disk().replace_file(log, kept);
+  Node(machine, directory).run(nothing);
+}
+
+TEST(EmbeddedMetadataTest, ALostLogIsNotBegunAnewWhilePartitionsAreThere) {
+  Machine machine;
+  const std::string directory = machine.directory() + "/data";
+  format_static(machine, directory);
+  Node(machine, directory).run([](Node&) -> runtime::Task<void> { co_return; });
+  const std::string lost = directory + "/__cluster_metadata-0/00000000000000000000.log";
+  const auto kept = machine.disk().read_file(lost, 1 << 20);
+  machine.disk().remove_file(lost);
+
+  Node node(machine, directory);
+  node.settings.partition_held = "/data/orders-0";
+  const auto nothing = [](Node&) -> runtime::Task<void> { co_return; };
+  EXPECT_THROW(node.run(nothing), MetadataLogError);
+  machine.disk().replace_file(lost, kept);
+  node.run(nothing);
+}
+
 TEST(EmbeddedMetadataTest, QuorumsOfOthersAreNotLed) {
   const auto refusal = [](const std::string& kafka, auto change) {
     Machine machine;

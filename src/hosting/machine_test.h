@@ -5,9 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include <unistd.h>
-
 #include "base/logger.h"
+#include "base/temporary_directory_test.h"
 #include "runtime/os/system.h"
 
 namespace klamm::hosting::testing {
@@ -19,23 +18,19 @@ inline std::string testdata() {
 
 class Machine {
  public:
-  explicit Machine(unsigned reactors = 1) : system_({.reactors = reactors, .io_uring = false}, sink_) {
-    std::string name = (std::filesystem::temp_directory_path() / "klamm-hosting-XXXXXX").string();
-    directory_ = mkdtemp(name.data());
-  }
-  ~Machine() { std::filesystem::remove_all(directory_); }
+  explicit Machine(unsigned reactors = 1) : system_({.reactors = reactors, .io_uring = false}, sink_) {}
 
   runtime::os::System& system() { return system_; }
   runtime::Environment& environment() { return system_.environment(); }
   runtime::Disk& disk() { return environment().disk; }
   runtime::Random& random() { return environment().random; }
   runtime::Reactor& reactor(unsigned index = 0) { return system_.reactor(index); }
-  const std::string& directory() const { return directory_; }
+  const std::string& directory() const { return directory_.path(); }
 
  private:
   NullLogSink sink_;
+  TemporaryDirectory directory_{"klamm-hosting"};
   runtime::os::System system_;
-  std::string directory_;
 };
 
 }  // namespace klamm::hosting::testing

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/ensure.h"
 #include "base/error.h"
@@ -29,6 +30,7 @@ namespace klamm::hosting {
 //   Decision timer_fired(const Moment&, std::string_view name);
 //   void apply(Offset base, LeaderEpoch, Timestamp appended, std::span<const Record>);
 //   static Answer refuse(const Call&, const Error&);
+//   static void settle(Call&);   if it wants: a call that is not answered at once keeps what refuse() needs
 //
 // Belongs to the owner reactor; ask() is called from any. Outlives its askers: drain() waits for them.
 template <typename Machine>
@@ -61,7 +63,12 @@ class Shard {
     if (dropped_) return;
     dropped_ = std::move(error);
     timers_.clear();
-    for (auto& [ticket, waiting] : waiting_) waiting->notice.notify();
+    // Who is told goes at once.
+    std::vector<coordination::Ticket> tickets;
+    for (const auto& [ticket, waiting] : waiting_) tickets.push_back(ticket);
+    for (const coordination::Ticket ticket : tickets) {
+      if (const auto found = waiting_.find(ticket); found != waiting_.end()) found->second->notice.notify();
+    }
   }
   bool dropped() const { return dropped_.has_value(); }
 
@@ -104,6 +111,9 @@ class Shard {
     Waiting waiting(*this, ticket);
     if (auto done = carry_out(machine_.decide(ticket, moment(), call)); !done) {
       co_return Machine::refuse(call, done.error());
+    }
+    if constexpr (requires { Machine::settle(call); }) {
+      if (!waiting.answer) Machine::settle(call);
     }
     while (!waiting.answer && !dropped_ && owner_.now() < deadline) co_await waiting.notice.wait(deadline);
     if (!waiting.answer) co_return Machine::refuse(call, dropped_ ? *dropped_ : Error{ErrorCode::request_timed_out});

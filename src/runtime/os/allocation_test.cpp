@@ -96,7 +96,8 @@ class AllocationTest : public testing::Test {
   }
 
   NullLogSink log_;
-  System system_{{.reactors = 2}, log_};
+  // One thread for blocking work: a second one would start when it is needed first, warm or not.
+  System system_{{.reactors = 2, .io_threads = 1}, log_};
 };
 
 Task<int> deep(int depth) {

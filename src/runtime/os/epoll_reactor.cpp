@@ -105,7 +105,10 @@ void EpollReactor::run() {
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!work_.empty()) timeout = 0;
     }
-    poller_.wait(timeout);
+    if (timeout > 0 && precise_timers_)
+      poller_.wait_precisely(std::max(timers_.next() - clock_.now(), MonoTime::duration(0)));
+    else
+      poller_.wait(timeout);
     asleep_.store(false, std::memory_order_relaxed);
     turns_.fetch_add(1, std::memory_order_relaxed);
   }

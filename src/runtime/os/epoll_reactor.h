@@ -19,6 +19,8 @@ class EpollReactor final : public Reactor {
   EpollReactor(unsigned index, Clock& clock, IoThreads& io);
   ~EpollReactor() override;
 
+  // Timers fire to the microsecond instead of the millisecond: more wake-ups, for who paces something.
+  void set_precise_timers() { precise_timers_ = true; }
   // Runs turns on the calling thread until stop().
   void run();
   // Any thread, also a signal handler: run() returns after the turn it is in.
@@ -55,6 +57,7 @@ class EpollReactor final : public Reactor {
   int sleep_ms() const;
 
   unsigned index_;
+  bool precise_timers_ = false;
   Clock& clock_;
   IoThreads& io_;
   Poller poller_;

@@ -12,6 +12,8 @@
 namespace klamm::runtime::os {
 namespace {
 
+constexpr std::string_view root = "root";
+
 void put(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
@@ -23,7 +25,8 @@ void put(int descriptor, std::string_view text) {
 
 }  // namespace
 
-LineLog::LineLog(Options options) : options_(std::move(options)), lowest_(options_.level) {
+LineLog::LineLog(Options options)
+    : options_(std::move(options)), levels_{{std::string(root), options_.level}}, lowest_(options_.level) {
   if (!options_.directory.empty()) open_file();
 }
 
@@ -34,19 +37,38 @@ LineLog::~LineLog() {
 bool LineLog::enabled(std::string_view logger, LogLevel level) const {
   if (level < lowest_.load(std::memory_order_relaxed)) return false;
   const std::scoped_lock guard(mutex_);
-  if (levels_.empty()) return level >= options_.level;
+  return level >= level_of(logger);
+}
+
+LogLevel LineLog::level_of(std::string_view logger) const {
   for (std::string_view name = logger; !name.empty();) {
-    if (const auto found = levels_.find(name); found != levels_.end()) return level >= found->second;
+    if (const auto found = levels_.find(name); found != levels_.end()) return found->second;
     const auto dot = name.rfind('.');
     name = dot == std::string_view::npos ? std::string_view{} : name.substr(0, dot);
   }
-  return level >= options_.level;
+  return levels_.find(root)->second;
 }
 
-void LineLog::set_level(std::string logger, LogLevel level) {
+void LineLog::add(std::string_view logger) {
   const std::scoped_lock guard(mutex_);
-  levels_[std::move(logger)] = level;
-  LogLevel lowest = options_.level;
+  if (!loggers_.contains(logger)) loggers_.emplace(logger);
+}
+
+std::map<std::string, LogLevel> LineLog::levels() const {
+  const std::scoped_lock guard(mutex_);
+  std::map<std::string, LogLevel> in_force(levels_.begin(), levels_.end());
+  for (const std::string& logger : loggers_) in_force[logger] = level_of(logger);
+  return in_force;
+}
+
+void LineLog::set_level(std::string_view logger, std::optional<LogLevel> level) {
+  const std::scoped_lock guard(mutex_);
+  if (level) {
+    levels_.insert_or_assign(std::string(logger), *level);
+  } else if (logger != root) {
+    if (const auto found = levels_.find(logger); found != levels_.end()) levels_.erase(found);
+  }
+  LogLevel lowest = LogLevel::fatal;
   for (const auto& [name, its] : levels_) lowest = std::min(lowest, its);
   lowest_.store(lowest, std::memory_order_relaxed);
 }

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,15 +33,18 @@ class LineLog final : public LogSink {
   bool enabled(std::string_view logger, LogLevel level) const override;
   void write(std::string_view logger, LogLevel level, std::string_view message) override;
 
-  // The level of a logger and of all below it ("kafka.server" holds for "kafka.server.KafkaConfig").
-  void set_level(std::string logger, LogLevel level);
+  void add(std::string_view logger) override;
+  std::map<std::string, LogLevel> levels() const override;
+  void set_level(std::string_view logger, std::optional<LogLevel> level) override;
 
  private:
+  LogLevel level_of(std::string_view logger) const;  // under mutex_
   void roll(std::int64_t hour, const std::string& stamp);
   void open_file();
 
   Options options_;
-  std::map<std::string, LogLevel, std::less<>> levels_;  // guarded by mutex_
+  std::map<std::string, LogLevel, std::less<>> levels_;  // that were set; "root" always; guarded by mutex_
+  std::set<std::string, std::less<>> loggers_;           // guarded by mutex_
   std::atomic<LogLevel> lowest_;
   mutable std::mutex mutex_;
   int file_ = -1;

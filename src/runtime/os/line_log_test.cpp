@@ -44,6 +44,21 @@ TEST_F(LineLogTest, ALevelHoldsForALoggerAndAllBelowIt) {
   EXPECT_TRUE(log.enabled("kafka.server", LogLevel::info));
 }
 
+TEST_F(LineLogTest, KnowsEveryLoggerAndTheLevelInForce) {
+  using Levels = std::map<std::string, LogLevel>;
+  LineLog log({.descriptor = -1, .directory = directory_.string()});
+  const Logger apis(log, "kafka.server.KafkaApis");
+  EXPECT_EQ(log.levels(), (Levels{{"root", LogLevel::info}, {"kafka.server.KafkaApis", LogLevel::info}}));
+  log.set_level("kafka.server.KafkaApis", LogLevel::debug);
+  EXPECT_TRUE(log.enabled("kafka.server.KafkaApis", LogLevel::debug));
+  log.set_level("root", LogLevel::error);
+  EXPECT_EQ(log.levels(), (Levels{{"root", LogLevel::error}, {"kafka.server.KafkaApis", LogLevel::debug}}));
+  log.set_level("kafka.server.KafkaApis", std::nullopt);
+  EXPECT_EQ(log.levels(), (Levels{{"root", LogLevel::error}, {"kafka.server.KafkaApis", LogLevel::error}}));
+  log.set_level("root", std::nullopt);
+  EXPECT_FALSE(log.enabled("kafka.server.KafkaApis", LogLevel::warn)) << "root always has a level";
+}
+
 TEST_F(LineLogTest, SaysWhyWhenItsDirectoryCannotBe) {
   EXPECT_THROW(LineLog({.descriptor = -1, .directory = "/proc/none/here"}), std::system_error);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -304,6 +305,8 @@ std::vector<std::string> OsNetwork::resolve(const std::string& host) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int result = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  // RFC 6761, 6.3: this name is the loopback, whether or not /etc/hosts or a name server knows it.
+  if (result != 0 && ::strcasecmp(host.c_str(), "localhost") == 0) return {"127.0.0.1"};
   if (result != 0) {
     const int error = result == EAI_SYSTEM ? errno : result == EAI_AGAIN ? EAGAIN : EHOSTUNREACH;
     throw std::system_error(error, std::generic_category(), host + ": " + ::gai_strerror(result));

@@ -66,6 +66,19 @@ void Poller::wait(int timeout_ms) {
   count_ = 0;
 }
 
+void Poller::wait_precisely(std::chrono::nanoseconds timeout) {
+  if (precise_) {
+    const timespec left{.tv_sec = timeout.count() / 1'000'000'000, .tv_nsec = timeout.count() % 1'000'000'000};
+    count_ = ::epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &left, nullptr);
+    if (count_ >= 0) return;
+    count_ = 0;
+    if (errno == EINTR) return;
+    ENSURE(errno == ENOSYS || errno == EPERM);  // EPERM: a container's filter does not know the call
+    precise_ = false;
+  }
+  wait(static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count()));
+}
+
 void Poller::dispatch() {
   for (int i = 0; i < count_; ++i) {
     const std::uint64_t data = events_[static_cast<std::size_t>(i)].data.u64;

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -32,6 +33,8 @@ class Poller {
 
   // Waits for at most the time (-1: for ever).
   void wait(int timeout_ms);
+  // The same to the nanosecond, where the kernel can (5.11); else to the next millisecond.
+  void wait_precisely(std::chrono::nanoseconds timeout);
   // Calls the targets of the events that the wait brought.
   void dispatch();
 
@@ -48,6 +51,7 @@ class Poller {
   std::vector<std::uint32_t> free_;
   std::array<epoll_event, 256> events_{};
   int count_ = 0;
+  bool precise_ = true;  // the kernel has not said that it cannot
 };
 
 }  // namespace klamm::runtime::os

@@ -1,15 +1,35 @@
 #include "runtime/os/system.h"
 
+#include <malloc.h>
 #include <signal.h>
 
 #include <algorithm>
 
 namespace klamm::runtime::os {
 
+namespace {
+
+// By itself glibc's allocator keeps what was large once: each freed block raises the bound from which the next ones go
+// back to the kernel, up to 32 MiB, and what a thread may keep to twice that. A broker that opened a large batch once
+// would hold a hundred megabytes from then on.
+void give_large_blocks_back() {
+  constexpr int large_block_bytes = 512 << 10;
+  constexpr int kept_bytes = 4 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, large_block_bytes);
+  ::mallopt(M_TRIM_THRESHOLD, kept_bytes);
+}
+
+// They wait for the disk more than they compute, and a file system commits for all that wait at a time. Not more on
+// larger machines: each may hold an opened batch of 32 MiB.
+constexpr unsigned io_threads_by_default = 4;
+
+}  // namespace
+
 System::System(Options options, LogSink& log)
     : disk_({.descriptors_max = options.descriptors_max, .io_uring = options.io_uring}),
-      io_(std::make_unique<IoThreads>(std::max(options.io_threads, 1u))),
+      io_(std::make_unique<IoThreads>(options.io_threads != 0 ? options.io_threads : io_threads_by_default)),
       environment_{clock_, random_, disk_, network_, scheduling_, {}, log} {
+  give_large_blocks_back();
   const unsigned count = options.reactors != 0 ? options.reactors : std::max(std::thread::hardware_concurrency(), 1u);
   for (unsigned i = 0; i < count; ++i) {
     reactors_.push_back(std::make_unique<EpollReactor>(i, clock_, *io_));

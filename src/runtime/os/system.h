@@ -18,8 +18,8 @@ namespace klamm::runtime::os {
 class System {
  public:
   struct Options {
-    unsigned reactors = 0;  // 0: one per core
-    unsigned io_threads = 2;
+    unsigned reactors = 0;    // 0: one per core
+    unsigned io_threads = 2;  // 0: four
     bool io_uring = true;
     std::size_t descriptors_max = 0;
   };

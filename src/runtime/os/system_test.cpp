@@ -1,11 +1,12 @@
 #include "runtime/os/system.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
+#include <atomic>
+#include <thread>
 
 #include "base/logger.h"
+#include "base/temporary_directory_test.h"
 #include "runtime/file_sync.h"
 #include "runtime/task_group.h"
 #include "runtime/waiting.h"
@@ -17,21 +18,14 @@ using namespace std::chrono_literals;
 
 class SystemTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() / fmt::format("klamm-system-{}", ::getpid());
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::string path(std::string_view name) const { return directory_.string() + "/" + std::string(name); }
+  std::string path(std::string_view name) const { return directory_.path() + "/" + std::string(name); }
   Environment& env() { return system_.environment(); }
   Reactor& home() { return *env().reactors[0]; }
   Reactor& other() { return *env().reactors[1]; }
 
   NullLogSink log_;
+  TemporaryDirectory directory_{"klamm-system"};
   System system_{{.reactors = 2}, log_};
-  std::filesystem::path directory_;
 };
 
 TEST_F(SystemTest, ATaskGoesToAnotherReactorAndBack) {
@@ -69,6 +63,30 @@ TEST_F(SystemTest, BlockingWorkRunsElsewhereAndComesBack) {
     }
   };
   system_.run_until_done(story());
+}
+
+// klamm.io.threads=0, the default.
+TEST_F(SystemTest, ThreadsForTheDiskAreSeveralWhenNobodySaysHowMany) {
+  System system({.reactors = 1, .io_threads = 0}, log_);
+  Reactor& reactor = *system.environment().reactors[0];
+  std::atomic<int> begun{0};
+  std::atomic<bool> all_met{true};
+  const auto meet = [&]() -> Task<void> {
+    auto meeting = blocking(reactor, [&] {
+      ++begun;
+      for (int i = 0; i < 1000 && begun < 4; ++i) std::this_thread::sleep_for(5ms);
+      if (begun < 4) all_met = false;
+    });
+    co_await std::move(meeting);
+  };
+  const auto story = [&]() -> Task<void> {
+    TaskGroup tasks(reactor);
+    for (int i = 0; i < 4; ++i) tasks.start(meet());
+    auto all = tasks.wait();
+    co_await std::move(all);
+  };
+  system.run_until_done(story());
+  EXPECT_TRUE(all_met) << "one waits for the other";
 }
 
 TEST_F(SystemTest, AWatermarkWakesWhoWaitsForItFromAnotherReactor) {
@@ -234,7 +252,7 @@ TEST_F(SystemTest, ReplacingAFileLeavesNoTrace) {
   env().disk.replace_file(path("c"), as_bytes("old"));
   env().disk.replace_file(path("c"), as_bytes("new"));
   EXPECT_EQ(as_text(env().disk.read_file(path("c"), 100)), "new");
-  EXPECT_EQ(env().disk.list(directory_.string()).size(), 1u);
+  EXPECT_EQ(env().disk.list(directory_.path()).size(), 1u);
   EXPECT_THROW(env().disk.read_file(path("c"), 2), DiskError);
 }
 

@@ -1,12 +1,11 @@
 // The boundary means the same on the real machine and on the simulated one: each story here runs on both.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <map>
 
 #include "base/logger.h"
+#include "base/temporary_directory_test.h"
 #include "runtime/file_sync.h"
 #include "runtime/os/system.h"
 #include "runtime/simulation/disk.h"
@@ -21,10 +20,8 @@ using namespace std::chrono_literals;
 
 class RealMachine {
  public:
-  RealMachine() { std::filesystem::create_directories(directory_); }
-  ~RealMachine() { std::filesystem::remove_all(directory_); }
   Environment& environment() { return system_.environment(); }
-  std::string directory() const { return directory_.string(); }
+  std::string directory() const { return directory_.path(); }
   template <typename T>
   T run(Task<T> task) {
     return system_.run_until_done(std::move(task));
@@ -32,9 +29,8 @@ class RealMachine {
 
  private:
   NullLogSink log_;
+  TemporaryDirectory directory_{"klamm-boundary"};
   os::System system_{{.reactors = 2}, log_};
-  std::filesystem::path directory_ =
-      std::filesystem::temp_directory_path() / fmt::format("klamm-boundary-{}", ::getpid());
 };
 
 class SimulatedMachine {

@@ -15,6 +15,7 @@
 namespace klamm::runtime::simulation {
 
 constexpr std::uint64_t sector_bytes = 512;
+constexpr std::uint64_t block_bytes = 4096;
 constexpr std::uint64_t unlimited = std::uint64_t{1} << 40;  // bytes: nobody fills that in a simulation
 
 enum class DiskCall : std::uint8_t {

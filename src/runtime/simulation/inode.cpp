@@ -56,6 +56,7 @@ void Inode::resize(std::uint64_t size) {
     mark(before, size);
     return;
   }
+  behind.clear();
   dirty_end = std::min(dirty_end, sectors(size));
   dirty_begin = std::min(dirty_begin, dirty_end);
   dirty.resize(std::min(dirty.size(), sectors(size)));
@@ -69,11 +70,22 @@ void Inode::sync() {
     const std::size_t length = std::min<std::size_t>(sector_bytes, seen.size() - from);
     std::memcpy(kept.data() + from, seen.data() + from, length);
   }
+  behind.clear();
   clean();
 }
 
 void Inode::lose_dirty() {
   clean();
+}
+
+// The file will end at `size`: the bytes behind, up to the end of its block, may have reached the disk though its size
+// did not. (Linux does not hold a page still while it is written: what is appended to it meanwhile goes along.)
+ByteVector Inode::left_behind(std::uint64_t size, Chance& chance) const {
+  const std::uint64_t block_end = (size + block_bytes - 1) / block_bytes * block_bytes;
+  const std::uint64_t end = std::min<std::uint64_t>(block_end, seen.size());
+  if (end <= size) return size == kept.size() ? behind : ByteVector();
+  if (chance.one_in(2)) return {};
+  return ByteVector(seen.begin() + static_cast<std::ptrdiff_t>(size), seen.begin() + static_cast<std::ptrdiff_t>(end));
 }
 
 void Inode::power_cut(Chance& chance) {
@@ -97,9 +109,14 @@ void Inode::power_cut(Chance& chance) {
     // The size may have been kept without the blocks: then the end reads as zeros.
     if (chance.one_in(3)) size = seen.size();
   }
+  const ByteVector left = left_behind(size, chance);
   const std::size_t first_part = dirty_begin + static_cast<std::size_t>(chance.below(dirty_end - dirty_begin + 1));
   ByteVector result = std::move(kept);
+  const std::size_t kept_end = result.size();
   result.resize(static_cast<std::size_t>(size));
+  if (size > kept_end)
+    std::ranges::copy(Bytes(behind).first(std::min(behind.size(), size - kept_end)),
+                      result.begin() + static_cast<std::ptrdiff_t>(kept_end));
   for (std::size_t i = dirty_begin; i < std::min(dirty_end, dirty.size()); ++i) {
     if (!dirty[i] || i * sector_bytes >= size) continue;
     bool survives = survival == Survival::everything;
@@ -112,6 +129,7 @@ void Inode::power_cut(Chance& chance) {
     std::memcpy(result.data() + from, seen.data() + from, length);
   }
   clean();
+  behind = left;
   kept = result;
   seen = std::move(result);
 }

@@ -29,6 +29,9 @@ struct Inode {
   // A file.
   ByteVector seen;
   ByteVector kept;
+  // What an earlier cut left on the disk behind the kept end, in the end's own block: it comes back where a later cut
+  // keeps a larger size without its bytes. Gone when the file is told to end there, or synced.
+  ByteVector behind;
   std::vector<bool> dirty;      // by sector of `seen`: not synced
   std::size_t dirty_begin = 0;  // sectors; nothing is dirty outside
   std::size_t dirty_end = 0;
@@ -50,6 +53,7 @@ struct Inode {
  private:
   void mark(std::uint64_t from, std::uint64_t to);
   void clean();
+  ByteVector left_behind(std::uint64_t size, Chance& chance) const;
 };
 
 void apply_change(Names& names, const NameChange& change);
