@@ -13,6 +13,10 @@
 #include "runtime/environment.h"
 #include "security/authorizer.h"
 #include "server/api_table.h"
+#include "server/group_shards.h"
+#include "server/producer_ids.h"
+#include "server/transaction_shards.h"
+#include "server/transaction_verification.h"
 #include "storage/log_directories.h"
 
 namespace klamm::server {
@@ -29,6 +33,10 @@ struct ApiParts {
   hosting::ControllerChannel& controller;
   replication::PartitionTable& partitions;
   const storage::LogDirectories& directories;
+  GroupShards& groups;
+  TransactionShards& transactions;
+  TransactionVerification& verification;
+  ProducerIds& producer_ids;
   const security::Authorizer& authorizer;
   controller::AlterLoggers alter_loggers;  // for IncrementalAlterConfigs of a broker's loggers
   Logger log;

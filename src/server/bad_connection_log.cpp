@@ -12,10 +12,11 @@ void BadConnectionLog::write(BadConnection bad, LogLevel level, runtime::MonoTim
     return;
   }
   const std::uint64_t left_out = kind.left_out.exchange(0);
+  const Logger& log = bad == BadConnection::failed_answer ? apis_log_ : log_;
   if (left_out == 0)
-    log_.log(level, "{}", line);
+    log.log(level, "{}", line);
   else
-    log_.log(level, "{} ({} more of this kind since the last line)", line, left_out);
+    log.log(level, "{} ({} more of this kind since the last line)", line, left_out);
 }
 
 }  // namespace klamm::server

@@ -23,7 +23,8 @@ inline constexpr std::size_t bad_connection_kinds = 5;
 // Callable from every reactor.
 class BadConnectionLog {
  public:
-  explicit BadConnectionLog(Logger log) : log_(std::move(log)) {}
+  // What failed while a request was handled is told by kafka.server.KafkaApis, the rest by `log`.
+  explicit BadConnectionLog(Logger log) : log_(std::move(log)), apis_log_(log_.named("kafka.server.KafkaApis")) {}
 
   void write(BadConnection kind, LogLevel level, runtime::MonoTime now, std::string_view line);
 
@@ -33,6 +34,7 @@ class BadConnectionLog {
     std::atomic<std::uint64_t> left_out{0};
   };
   Logger log_;
+  Logger apis_log_;
   std::array<Kind, bad_connection_kinds> kinds_;
 };
 

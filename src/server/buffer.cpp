@@ -36,9 +36,11 @@ std::size_t BufferPool::charge_of(std::size_t capacity) {
 
 BufferRef BufferPool::take(std::size_t capacity, WhenFull when_full) {
   const auto [size_class, bytes] = class_of(capacity);
+  using Want = RequestPool::Want;
+  const auto want = bytes <= small_bytes ? Want::small : bytes <= ordinary_bytes ? Want::ordinary : Want::large;
   if (when_full == WhenFull::exceed) {
-    requests_.charge(bytes);
-  } else if (!requests_.try_charge(bytes)) {
+    requests_.charge(charged(bytes));
+  } else if (!requests_.try_charge(charged(bytes), want)) {
     return {};
   }
 
@@ -49,7 +51,7 @@ BufferRef BufferPool::take(std::size_t capacity, WhenFull when_full) {
   } else {
     void* memory = std::malloc(sizeof(Buffer) + bytes);
     if (!memory) {
-      requests_.release(bytes);
+      requests_.release(charged(bytes));
       throw std::bad_alloc();
     }
     buffer = new (memory) Buffer;
@@ -72,7 +74,7 @@ void BufferPool::give_back(Buffer* buffer) {
     first = buffer;
     cached_bytes_ += bytes;
   }
-  requests_.release(bytes);
+  requests_.release(charged(bytes));
 }
 
 void BufferPool::trim() {

@@ -2,6 +2,7 @@
 // the requests that lie in them. A buffer is used on its reactor only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +58,9 @@ class BufferRef {
 
 class BufferPool {
  public:
+  // What a frame is read into at first, and at first when memory is short.
+  static constexpr std::size_t ordinary_bytes = std::size_t{64} << 10;
+  static constexpr std::size_t small_bytes = std::size_t{4} << 10;
   // What free lists keep for later uses, together.
   static constexpr std::size_t cached_bytes_max = std::size_t{4} << 20;
   static constexpr std::size_t class_bytes_min = 256;
@@ -80,6 +84,8 @@ class BufferPool {
   friend class BufferRef;
   static constexpr int class_count = 53;  // 256 B … 2 MiB
   void give_back(Buffer* buffer);
+  // The one frame that is larger than that takes no more from the others.
+  std::size_t charged(std::size_t bytes) const { return std::min<std::size_t>(bytes, requests_.stalled_max()); }
 
   RequestPool& requests_;
   std::array<Buffer*, class_count> free_{};

@@ -3,11 +3,15 @@
 //
 // Idle it holds no buffer. Received bytes lie in a buffer of 64 KiB that is borrowed for the read; what is then left of
 // an incomplete frame moves to a buffer of its own size, which grows with the bytes that come. All of it is charged to
-// the request pool; a connection that finds the pool full is not read until there is room.
+// the request pool; a connection that finds the pool full is not read until there is room. Short of memory, a frame is
+// read into 4 KiB at first, and who has requests waiting reads no further.
 //
 // Requests are answered in the order in which they came. One starts when all earlier ones are answered; only Produce
 // may start while earlier requests, Produce too, are not. What cannot start waits; at 64 requests or 4 MiB waiting, or
 // when answers are not taken, reading stops.
+//
+// Of a pipeline a few requests are started at a time; then it is the turn of the other connections, so that whoever
+// asks one thing does not wait for those who ask thousands.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +33,15 @@ class Worker;
 
 class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
  public:
-  static constexpr std::size_t read_bytes = std::size_t{64} << 10;
+  static constexpr std::size_t read_bytes = BufferPool::ordinary_bytes;
   static constexpr std::size_t waiting_count_max = 64;
   static constexpr std::size_t waiting_bytes_max = std::size_t{4} << 20;
   // Answers in memory that the peer has not taken: beyond either, no further request starts.
   static constexpr std::size_t unsent_count_max = 256;
   static constexpr std::size_t unsent_bytes_max = std::size_t{256} << 10;
+  // What one connection may do before the others have their turn: requests started, bytes of answers in memory.
+  static constexpr std::uint32_t share_requests = 64;
+  static constexpr std::size_t share_answer_bytes = std::size_t{16} << 10;
 
   Connection(Worker& worker, std::size_t listener, runtime::SocketRef socket, std::uint32_t number);
   ~Connection() override;
@@ -45,6 +52,8 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   void stop();
   // Ends now. Exchanges that run go on without it and are let go when they end.
   void close();
+  // Ends when the others had their turn: closing a socket is slow, and thousands may go at once. Nothing is read.
+  void close_in_turn();
 
   bool closed() const { return state_ == State::closed; }
   // Nothing refers to it any more: its worker may destroy it.
@@ -60,6 +69,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
 
   // --- for its exchanges ---------------------------------------------------------------------------------------------
   void exchange_done(Exchange& exchange);
+  void let_nothing_overtake() { ++running_alone_; }
   void bad_request(std::string_view why);
   void failed_answer(std::string_view why, LogLevel level = LogLevel::error);
   std::int32_t charge_quota(const RequestContext& context, protocol::ApiKey key, std::size_t request_bytes);
@@ -68,6 +78,8 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   // --- for its worker ------------------------------------------------------------------------------------------------
   // There is room in the request pool again.
   void room_appeared();
+  // The others had their turn.
+  void go_on();
   // The time of a mute is over.
   void unmute();
   runtime::MonoTime muted_until() const { return muted_until_; }
@@ -86,7 +98,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
     closed,
   };
   // Why the socket is not read.
-  enum Pause : std::uint8_t { pause_waiting = 1, pause_room = 2, pause_muted = 4, pause_unsent = 8 };
+  enum Pause : std::uint8_t { pause_waiting = 1, pause_room = 2, pause_muted = 4, pause_unsent = 8, pause_share = 16 };
 
   struct ClientSoftware {
     std::string name;
@@ -110,10 +122,15 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   Bytes input() const;
   bool take_frame();
   void fail_input(std::string_view why);
-  bool over_unsent() const { return unsent_ >= unsent_count_max || unsent_head_bytes_ >= unsent_bytes_max; }
+  // The peer has answers to take before more are made: many of them, or any that the socket does not hold.
+  bool over_unsent() const {
+    return unsent_ >= unsent_count_max || unsent_head_bytes_ >= unsent_bytes_max || (write_blocked_ && unsent_ > 0);
+  }
+  bool share_used() const { return share_requests_ >= share_requests || share_bytes_ >= share_answer_bytes; }
 
   void pump();
   bool start_next();
+  void put_off();
   void append(Exchange& exchange);
   void pop_first();
   void drop_waiting();
@@ -123,6 +140,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   bool fill_slices();
   void account_sent(std::size_t bytes);
   void load_cold(runtime::FileSlice range);
+  void forget_load();
   void cold_loaded(std::exception_ptr failure);
 
   void end_input();
@@ -154,6 +172,8 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   std::uint32_t unsent_ = 0;  // exchanges that are done
   std::size_t waiting_bytes_ = 0;
   std::size_t unsent_head_bytes_ = 0;
+  std::uint32_t share_requests_ = 0;
+  std::uint32_t share_bytes_ = 0;
 
   // Hooks of the worker's lists: all connections, the idle wheel, the stalled, those that wait for room.
   Connection* previous_ = nullptr;
@@ -183,6 +203,7 @@ class Connection final : public runtime::SocketEvents, public runtime::TurnEnd {
   bool pump_again_ = false;
   bool flushing_ = false;
   bool turn_end_listed_ = false;
+  bool closes_in_turn_ = false;  // stands in its worker's list of those
 };
 
 }  // namespace klamm::server

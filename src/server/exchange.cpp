@@ -59,13 +59,16 @@ void Exchange::assign(Connection& connection, BufferRef buffer, MutableBytes fra
   connection_ = &connection;
   buffer_ = std::move(buffer);
   frame_ = frame;
+  frame_bytes_ = frame.size();
   const auto start = rpc::look_at_request(frame);
   api_ = start ? connection.apis().find(start->api_key, connection.scope()) : nullptr;
   overlaps_ = api_ && api_->overlaps_itself;
+  worker_.trace(*this, Step::received);
 }
 
 void Exchange::start() {
   state_ = State::running;
+  worker_.trace(*this, Step::started);
   if (!check_header()) {
     closes_ = true;
     state_ = State::done;
@@ -138,6 +141,7 @@ void Exchange::run_ended() {
   run_ = nullptr;
   abandon_listener_ = nullptr;
   state_ = State::done;
+  worker_.trace(*this, Step::answered);
   if (decode_failed_) closes_ = true;
   // Nobody needs the request any more; what was borrowed from its frame is gone with the coroutine.
   body_ = frame_ = {};
@@ -149,6 +153,11 @@ void Exchange::run_ended() {
 
 void Exchange::abandon() {
   if (AbandonListener* listener = std::exchange(abandon_listener_, nullptr)) listener->abandoned();
+}
+
+void Exchange::keep_order() {
+  if (!std::exchange(overlaps_, false)) return;
+  connection_->let_nothing_overtake();
 }
 
 bool Exchange::abandoned() const {
@@ -165,6 +174,7 @@ void Exchange::recycle() {
   frame_ = body_ = {};
   api_ = nullptr;
   context_.reset();
+  kept_client_id_ = {};
   abandon_listener_ = nullptr;
   arena_.reset();
   if (arena_.reserved_bytes() > kept_arena_bytes) arena_.shrink(kept_arena_bytes);
@@ -187,6 +197,7 @@ void Exchange::recycle() {
 }
 
 bool Exchange::decoded(const protocol::Reader& reader) {
+  worker_.trace(*this, Step::decoded);
   if (reader.ok()) return true;
   decode_failed_ = true;
   connection_->bad_request(
@@ -197,6 +208,16 @@ bool Exchange::decoded(const protocol::Reader& reader) {
   return false;
 }
 
+void Exchange::let_go_of_frame() {
+  ENSURE(state_ == State::running);
+  // The only thing of the header that is a view. Not in the arena, whose first chunk is many times larger than this.
+  kept_client_id_ = context_->identity.client_id;
+  context_->identity.client_id = kept_client_id_;
+  body_ = frame_ = {};
+  buffer_.reset();
+  if (std::exchange(owns_large_, false)) worker_.requests().disown_large(connection_);
+}
+
 protocol::Payload Exchange::file_records(runtime::FileSlice slice) {
   const auto size = static_cast<std::size_t>(slice.length);
   files_.push_back(std::move(slice));
@@ -205,6 +226,7 @@ protocol::Payload Exchange::file_records(runtime::FileSlice slice) {
 
 protocol::Writer Exchange::begin_response() {
   ENSURE(state_ == State::running && total_bytes_ == 0);
+  worker_.trace(*this, Step::handled);
   head_.clear();
   holes_.clear();
   append_big<std::int32_t>(head_, 0);
@@ -281,7 +303,7 @@ Error Exchange::error_of_current_exception() {
 }
 
 std::int32_t Exchange::throttle_time_ms() {
-  return connection_->charge_quota(*context_, api_->api->key, frame_.size());
+  return connection_->charge_quota(*context_, api_->api->key, frame_bytes_);
 }
 
 void Exchange::set_client_software(std::string_view name, std::string_view version) {

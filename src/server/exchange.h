@@ -81,6 +81,10 @@ class Exchange {
     return decoded(reader);
   }
 
+  // For who decoded into memory of its own and may wait for long: the frame no longer holds its place in the pool, so
+  // that those who wait for others leave room for the others. Not after decode_view().
+  void let_go_of_frame();
+
   // Records of the response that leave from the file. Called in the order in which the response holds them.
   protocol::Payload file_records(runtime::FileSlice slice);
   template <typename Response>
@@ -100,6 +104,10 @@ class Exchange {
   std::int32_t throttle_time_ms();
   // KIP-511: what the client says of itself, for the log and for later requests.
   void set_client_software(std::string_view name, std::string_view version);
+
+  // From here on nothing that came later starts before this is answered: for a request of the kind that may overlap
+  // when it is about to wait for something that the next one would not wait for.
+  void keep_order();
 
   // At most one listener at a time; null takes it away.
   void listen_for_abandon(AbandonListener* listener) { abandon_listener_ = listener; }
@@ -146,9 +154,11 @@ class Exchange {
   bool owns_large_ = false;  // its frame has the place of the one large frame
   BufferRef buffer_;
   MutableBytes frame_;
+  std::size_t frame_bytes_ = 0;  // also when the frame is let go
   MutableBytes body_;
   const ServedApi* api_ = nullptr;
   std::optional<RequestContext> context_;
+  std::string kept_client_id_;  // when the frame is let go
   std::coroutine_handle<> run_;
   AbandonListener* abandon_listener_ = nullptr;
   Arena arena_;

@@ -42,9 +42,13 @@ class Handler : public ApiHandler {
   // The answer when the request as a whole failed: what Kafka's AbstractRequest.getErrorResponse of this API gives.
   virtual Response failed(const RequestContext& context, const Request& request, const Error& error) const = 0;
 
+  // Whether the answer comes when others did something, which may be minutes later.
+  virtual bool waits_for_others() const { return false; }
+
   runtime::Task<void> answer(Exchange& exchange) override {
     Request request;
     if (!exchange.context().version_unsupported && !exchange.decode(request)) co_return;
+    if (waits_for_others()) exchange.let_go_of_frame();
     Response response;
     try {
       auto handling = handle(exchange.context(), request);

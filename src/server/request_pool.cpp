@@ -4,10 +4,23 @@
 
 namespace klamm::server {
 
-bool RequestPool::try_charge(std::uint64_t bytes) {
+std::uint64_t RequestPool::bytes_max_for(Want want) const {
+  switch (want) {
+    case Want::large:
+      return bytes_max_ - bytes_max_ / 4;
+    case Want::ordinary:
+      return bytes_max_ - bytes_max_ / 8;
+    case Want::small:
+      break;
+  }
+  return bytes_max_;
+}
+
+bool RequestPool::try_charge(std::uint64_t bytes, Want want) {
+  const std::uint64_t most = bytes_max_for(want);
   std::uint64_t used = used_.load(std::memory_order_relaxed);
   do {
-    if (used + bytes > bytes_max_) return false;
+    if (used + bytes > most) return false;
   } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
   return true;
 }
@@ -15,8 +28,7 @@ bool RequestPool::try_charge(std::uint64_t bytes) {
 void RequestPool::release(std::uint64_t bytes) {
   const std::uint64_t before = used_.fetch_sub(bytes, std::memory_order_seq_cst);
   ENSURE(before >= bytes);
-  // A little room is not worth waking everybody for: an eighth of the pool is.
-  if (waiting_.load(std::memory_order_seq_cst) > 0 && before - bytes <= bytes_max_ - bytes_max_ / 8) wake_waiters();
+  if (waiting_.load(std::memory_order_seq_cst) > 0 && before - bytes <= room_again_below()) wake_waiters();
 }
 
 bool RequestPool::try_own_large(const void* owner) {
@@ -33,7 +45,7 @@ void RequestPool::disown_large(const void* owner) {
 void RequestPool::wait_for_room(Waiter& waiter) {
   if (!waiter.waiting.exchange(true, std::memory_order_seq_cst)) waiting_.fetch_add(1, std::memory_order_seq_cst);
   // Room that appeared between the failed charge and here woke nobody.
-  if (used() <= bytes_max_ - bytes_max_ / 8 && large_owner_.load() == nullptr) wake_waiters();
+  if (used() <= room_again_below() && large_owner_.load() == nullptr) wake_waiters();
 }
 
 void RequestPool::wake_waiters() {

@@ -21,8 +21,11 @@ class RequestPool {
   RequestPool(const RequestPool&) = delete;
   RequestPool& operator=(const RequestPool&) = delete;
 
-  // False when the pool is full.
-  bool try_charge(std::uint64_t bytes);
+  // For whom the last room is kept: what is large leaves a quarter, what is ordinary an eighth; a small request finds
+  // room when many large ones wait for something.
+  enum class Want : std::uint8_t { small, ordinary, large };
+  // False when there is no room for it.
+  bool try_charge(std::uint64_t bytes, Want want = Want::ordinary);
   // Also beyond the limit: for what cannot be refused any more (a response), and for the one large frame.
   void charge(std::uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
   void release(std::uint64_t bytes);
@@ -30,14 +33,16 @@ class RequestPool {
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   std::uint64_t bytes_max() const { return bytes_max_; }
   bool full() const { return used() >= bytes_max_; }
+  // Who has something waiting already reads no further.
+  bool crowded() const { return used() > bytes_max_ / 2; }
 
   void add_stalled(std::uint64_t bytes) { stalled_.fetch_add(bytes, std::memory_order_relaxed); }
   void remove_stalled(std::uint64_t bytes) { stalled_.fetch_sub(bytes, std::memory_order_relaxed); }
   std::uint64_t stalled() const { return stalled_.load(std::memory_order_relaxed); }
   std::uint64_t stalled_max() const { return bytes_max_ / 2; }
 
-  // A frame that is larger than all incomplete ones together may be is let in one at a time. `owner` is whoever asks.
-  bool is_large(std::uint64_t frame_bytes) const { return frame_bytes > stalled_max(); }
+  // A frame that is larger than a quarter of the pool is let in one at a time. `owner` is whoever asks.
+  bool is_large(std::uint64_t frame_bytes) const { return frame_bytes > bytes_max_ / 4; }
   bool try_own_large(const void* owner);
   void disown_large(const void* owner);
   bool owns_large(const void* owner) const { return large_owner_.load(std::memory_order_relaxed) == owner; }
@@ -53,6 +58,9 @@ class RequestPool {
   bool anybody_waits() const { return waiting_.load(std::memory_order_relaxed) > 0; }
 
  private:
+  std::uint64_t bytes_max_for(Want want) const;
+  // A little room is not worth waking everybody for.
+  std::uint64_t room_again_below() const { return bytes_max_ - 3 * (bytes_max_ / 8); }
   void wake_waiters();
 
   const std::uint64_t bytes_max_;

@@ -17,8 +17,10 @@ struct Server::State {
              .quotas = quotas,
              .requests = RequestPool(settings.request_pool_bytes),
              .limits = ConnectionLimits(env.scheduling, traits_of(settings), settings.limits),
-             .bad_connections = BadConnectionLog(std::move(log)),
+             .bad_connections = BadConnectionLog(log),
+             .log = std::move(log),
              .anonymous = {},
+             .trace_requests = settings.trace_requests,
              .workers = {}} {
     for (const auto& listener : settings.listeners) core.listeners.push_back({listener.name, listener.scope});
   }

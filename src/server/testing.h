@@ -303,17 +303,21 @@ class SlowHandler final : public ApiHandler {
   explicit SlowHandler(Gate& gate) : gate_(gate) {}
   runtime::Task<void> answer(Exchange& exchange) override {
     ++started_;
+    if (lets_go_of_frame_) exchange.let_go_of_frame();
     co_await gate_.wait(exchange.context().correlation_id);
+    client_id_ = exchange.context().identity.client_id;
     protocol::HeartbeatResponse response;
     exchange.respond(response);
   }
   int started_ = 0;
+  bool lets_go_of_frame_ = false;
+  std::string client_id_;  // of the one that was answered last
 
  private:
   Gate& gate_;
 };
 
-// acks=0 is not answered; timeout_ms 13 closes the connection.
+// acks=0 is not answered; timeout_ms 13 closes the connection, 12 lets nothing overtake.
 class ProduceLikeHandler final : public ApiHandler {
  public:
   explicit ProduceLikeHandler(Gate& gate) : gate_(gate) {}
@@ -323,6 +327,7 @@ class ProduceLikeHandler final : public ApiHandler {
     ++started_;
     if (request.timeout_ms == 13) co_return exchange.close_connection("unlucky");
     if (request.acks == 0) co_return exchange.respond_nothing();
+    if (request.timeout_ms == 12) exchange.keep_order();
     co_await gate_.wait(exchange.context().correlation_id);
     exchange.respond(protocol::ProduceResponseView{});
   }
@@ -474,8 +479,12 @@ inline ByteVector heartbeat(std::int32_t correlation_id, std::int32_t generation
   request.generation_id = generation;
   return frame(request, 4, correlation_id);
 }
-inline ByteVector list_groups(std::int32_t correlation_id) {
-  return frame(protocol::ListGroupsRequest{}, 0, correlation_id);
+inline ByteVector list_groups(std::int32_t correlation_id, std::size_t padding = 0) {
+  protocol::ListGroupsRequest request;
+  for (std::size_t left = padding; left > 0; left -= request.states_filter.back().size()) {
+    request.states_filter.emplace_back(std::min<std::size_t>(left, 30'000), 'x');
+  }
+  return frame(request, padding > 0 ? 4 : 0, correlation_id);
 }
 inline ByteVector produce(std::int32_t correlation_id, std::int16_t acks = 1, std::size_t bytes = 0,
                           std::int32_t timeout_ms = 0) {

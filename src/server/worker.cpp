@@ -56,6 +56,10 @@ struct Worker::AllEnded final : runtime::Timer {
 Worker::Worker(ServerCore& core, runtime::Reactor& reactor) : core_(core), reactor_(reactor), buffers_(core.requests) {
   room_waiter_.wake = [this] { room_work_.post(); };
   core_.requests.add_waiter(room_waiter_);
+  if (core_.trace_requests > 0)
+    trace_ = std::make_unique<RequestTrace>(
+        core_.log.named("klamm.server.RequestTrace", fmt::format("[reactor {}] ", reactor.index())),
+        core_.trace_requests);
 }
 
 Worker::~Worker() {
@@ -92,6 +96,7 @@ runtime::Task<void> Worker::finish_stop(runtime::MonoTime deadline) {
     c->close();
     c = next;
   }
+  if (trace_) trace_->say();
 }
 
 // --- taking connections ----------------------------------------------------------------------------------------------
@@ -187,6 +192,8 @@ void Worker::ended(Connection& connection) {
   --open_;
   idle_remove(connection);
   if (connection.waits_for_room_) std::erase(starved_, &connection);
+  if (connection.pauses_ & Connection::pause_share) std::erase(put_off_, &connection);
+  if (std::exchange(connection.closes_in_turn_, false)) std::erase(ending_, &connection);
   std::erase(muted_, &connection);
   if (large_owner_ == &connection) large_owner_ = nullptr;
   if (core_.parked.load() > 0)
@@ -230,9 +237,42 @@ void Worker::give_back(Exchange& exchange) {
   std::unique_ptr<Exchange> owned(&exchange);
   if (exchange.owns_large_) core_.requests.disown_large(exchange.connection_);
   exchange.owns_large_ = false;
+  if (trace_) [[unlikely]]
+    trace_->forget(exchange);
   if (free_exchanges_.size() >= pooled_exchanges_max) return;
   exchange.recycle();
   free_exchanges_.push_back(std::move(owned));
+}
+
+// --- turns -----------------------------------------------------------------------------------------------------------
+
+void Worker::put_off(Connection& connection) {
+  put_off_.push_back(&connection);
+  put_off_work_.post();
+}
+
+void Worker::let_go_on() {
+  for (std::size_t n = std::min(put_off_.size(), going_on_at_once); n > 0 && !put_off_.empty(); --n) {
+    Connection* connection = put_off_.front();
+    put_off_.pop_front();
+    connection->go_on();
+  }
+  if (!put_off_.empty()) put_off_work_.post();
+}
+
+void Worker::end_in_turn(Connection& connection) {
+  ending_.push_back(&connection);
+  end_some_work_.post();
+}
+
+void Worker::end_some() {
+  for (std::size_t n = 0; n < ending_at_once && !ending_.empty(); ++n) {
+    Connection& connection = *ending_.front();
+    ending_.pop_front();
+    connection.closes_in_turn_ = false;
+    connection.close();
+  }
+  if (!ending_.empty()) end_some_work_.post();
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------
@@ -398,7 +438,7 @@ void Worker::idle_check() {
       Connection* next = connection->idle_next_;
       const std::uint32_t expires = connection->last_active_tick_ + idle_ticks_per_timeout + 1;
       if (expires <= now) {
-        connection->close();
+        connection->close_in_turn();
       } else if (expires % idle_slots != connection->idle_slot_) {
         idle_remove(*connection);
         idle_insert(*connection, expires);

@@ -26,20 +26,40 @@ struct ProduceHandler::Append {
   const Request::TopicProduceData* topic;
   const Request::PartitionProduceData* data;
   Response::PartitionProduceResponse* answer;
-  bool superseded;  // the same partition comes again later in the request: that one counts
+  bool superseded;                              // the same partition comes again later in the request: that one counts
+  std::optional<std::uint32_t> ends_seen = {};  // when its transaction was verified
 
+  bool failed() const { return answer->error_code != 0; }
   void fail(ErrorCode code) const {
     answer->error_code = klamm::wire_of(code);
     answer->base_offset = -1;
   }
 };
 
+// Where an append goes. Its partition is not here when somebody else leads it.
+struct ProduceHandler::Target {
+  replication::PartitionRef partition;
+  std::string_view topic;
+};
+
+struct ProduceHandler::Unverified {
+  Append* append;
+  TopicPartition name;
+  ProducerId producer_id;
+  ProducerEpoch producer_epoch;
+};
+
 ProduceHandler::ProduceHandler(runtime::Environment& environment, const hosting::MetadataPublisher& metadata,
-                               const replication::PartitionTable& partitions, const security::Authorizer& authorizer)
-    : metadata_(metadata), partitions_(partitions), authorizer_(authorizer) {
+                               const replication::PartitionTable& partitions, const security::Authorizer& authorizer,
+                               TransactionVerification& verification)
+    : metadata_(metadata),
+      partitions_(partitions),
+      authorizer_(authorizer),
+      verification_(verification),
+      large_batches_(environment.scheduling) {
   for (const runtime::Reactor* reactor : environment.reactors) {
     if (validators_.size() <= reactor->index()) validators_.resize(reactor->index() + 1);
-    validators_[reactor->index()] = std::make_unique<records::ProduceValidator>();
+    validators_[reactor->index()] = std::make_unique<records::ProduceValidator>(replication::LargeBatches::on_reactor);
   }
 }
 
@@ -50,12 +70,19 @@ runtime::Task<void> ProduceHandler::answer(Exchange& exchange) {
   Response response;
   const std::span<Append> appends = list(exchange, request, response);
 
-  if (const auto refused = refusal(context, request)) {
-    for (const Append& one : appends) {
-      one.fail(refused->code);
-      if (const auto message = own_message(*refused)) one.answer->error_message = exchange.arena().copy(*message);
-    }
+  const Result<bool> transactional = look(context, request);
+  if (!transactional) {
+    refuse(exchange, appends, transactional.error());
     co_return finish(exchange, request, appends, response);
+  }
+  if (*transactional) {
+    std::vector<Unverified> unverified = find_unverified(exchange, appends);
+    if (!unverified.empty()) {
+      // What comes behind it is of the same transaction, and in sequence.
+      exchange.keep_order();
+      auto verifying = verify(exchange, std::string(*request.transactional_id), std::move(unverified));
+      co_await std::move(verifying);
+    }
   }
 
   if (appends.size() == 1) {
@@ -76,21 +103,28 @@ runtime::Task<void> ProduceHandler::answer(Exchange& exchange) {
 }
 
 // What fails every partition of the request, before any is looked at.
-std::optional<Error> ProduceHandler::refusal(const RequestContext& context, const Request& request) const {
+Result<bool> ProduceHandler::look(const RequestContext& context, const Request& request) const {
   bool transactional = false;
   for (const auto& topic : request.topic_data) {
     for (const auto& partition : topic.partition_data) {
       const auto flags = records::produce_flags(partition.records.bytes());
-      if (!flags) return flags.error();
+      if (!flags) return std::unexpected(flags.error());
       transactional |= flags->transactional;
     }
   }
-  if (!transactional) return std::nullopt;
+  if (!transactional) return false;
   const bool allowed = request.transactional_id &&
                        authorizer_.allows(context.identity, security::Operation::write,
                                           {security::ResourceType::transactional_id, *request.transactional_id});
-  if (allowed) return std::nullopt;
-  return Error{ErrorCode::transactional_id_authorization_failed, {}};
+  if (allowed) return true;
+  return fail(ErrorCode::transactional_id_authorization_failed);
+}
+
+void ProduceHandler::refuse(Exchange& exchange, std::span<Append> appends, const Error& error) const {
+  for (const Append& one : appends) {
+    one.fail(error.code);
+    if (const auto message = own_message(error)) one.answer->error_message = exchange.arena().copy(*message);
+  }
 }
 
 // The response in the shape of the request, and a flat list of its partitions. A partition that is named twice is
@@ -142,9 +176,8 @@ std::span<ProduceHandler::Append> ProduceHandler::list(Exchange& exchange, const
   return appends;
 }
 
-// The partition to append to, or nothing when the answer is there already. The order of the checks is Kafka's.
-replication::PartitionRef ProduceHandler::resolve(const RequestContext& context, const Request& request,
-                                                  Append& append) const {
+// The first checks, in Kafka's order. Nothing when the answer is there already.
+std::optional<ProduceHandler::Target> ProduceHandler::locate(const RequestContext& context, Append& append) const {
   const PartitionIndex index(append.data->index);
   const bool by_id = context.version >= topic_ids_from;
   auto partition =
@@ -157,24 +190,119 @@ replication::PartitionRef ProduceHandler::resolve(const RequestContext& context,
   } else {
     const auto& image = *metadata_.image(context.reactor);
     const metadata::Topic* known = by_id ? image.topic(append.topic->topic_id) : image.topic(append.topic->name);
-    if (by_id && !known) return append.fail(ErrorCode::unknown_topic_id), nullptr;
+    if (by_id && !known) return append.fail(ErrorCode::unknown_topic_id), std::nullopt;
     if (known) topic = known->name;
     exists = known && known->partition(append.data->index);
   }
   if (!authorizer_.allows(context.identity, security::Operation::write, {security::ResourceType::topic, topic}))
-    return append.fail(ErrorCode::topic_authorization_failed), nullptr;
-  if (!exists) return append.fail(ErrorCode::unknown_topic_or_partition), nullptr;
-  if (append.data->records.bytes().empty()) return append.fail(ErrorCode::invalid_record), nullptr;
-  const auto flags = records::produce_flags(append.data->records.bytes());
-  if (flags && flags->transactional) {
-    // Until there are transactions, none can have this partition in it.
-    append.answer->error_message = "Partition was not added to the transaction";
-    return append.fail(ErrorCode::invalid_txn_state), nullptr;
-  }
+    return append.fail(ErrorCode::topic_authorization_failed), std::nullopt;
+  if (!exists) return append.fail(ErrorCode::unknown_topic_or_partition), std::nullopt;
+  if (append.data->records.bytes().empty()) return append.fail(ErrorCode::invalid_record), std::nullopt;
+  return Target{std::move(partition), topic};
+}
+
+// The partition to append to, or nothing when the answer is there already.
+replication::PartitionRef ProduceHandler::resolve(const RequestContext& context, const Request& request,
+                                                  Append& append) const {
+  if (append.failed()) return nullptr;
+  auto target = locate(context, append);
+  if (!target) return nullptr;
   if (request.acks < -1 || request.acks > 1) return append.fail(ErrorCode::invalid_required_acks), nullptr;
-  if (metadata::is_internal_topic(topic)) return append.fail(ErrorCode::invalid_topic_exception), nullptr;
-  if (!partition) return append.fail(ErrorCode::not_leader_or_follower), nullptr;
-  return partition;
+  if (metadata::is_internal_topic(target->topic)) return append.fail(ErrorCode::invalid_topic_exception), nullptr;
+  if (!target->partition) return append.fail(ErrorCode::not_leader_or_follower), nullptr;
+  return std::move(target->partition);
+}
+
+// --- transactions ----------------------------------------------------------------------------------------------------
+
+std::vector<ProduceHandler::Unverified> ProduceHandler::find_unverified(Exchange& exchange,
+                                                                        std::span<Append> appends) const {
+  const RequestContext& context = exchange.context();
+  const TransactionSupport support = produce_support(context.version);
+  const bool is_off = verification_.is_off(support);
+  std::vector<Unverified> unverified;
+  std::optional<std::pair<ProducerId, ProducerEpoch>> producer;
+  for (Append& append : appends) {
+    if (append.superseded) continue;
+    const auto flags = records::produce_flags(append.data->records.bytes());
+    if (!flags || flags->transaction_producer == no_producer_id) continue;
+    const auto target = locate(context, append);
+    if (!target) continue;
+    const std::pair its{flags->transaction_producer, flags->transaction_epoch};
+    if (flags->several_transactions || (producer && *producer != its)) {
+      refuse(exchange, appends,
+             {ErrorCode::invalid_producer_id_mapping, "Transactional records contained more than one producer ID"});
+      return {};
+    }
+    producer = its;
+    if (is_off) continue;
+    if (!target->partition) {
+      append.fail(ErrorCode::not_leader_or_follower);
+      continue;
+    }
+    const auto log = target->partition->log_for(no_leader_epoch);
+    if (!log) {
+      append.fail(log.error().code);
+      continue;
+    }
+    const storage::ProducerStanding standing = (*log)->standing_of(its.first);
+    if (its.second < standing.epoch) {
+      append.fail(ErrorCode::invalid_producer_epoch);
+      continue;
+    }
+    // Where every transaction has an epoch of its own, a late batch of an earlier one is refused for that.
+    if (support != TransactionSupport::adds) append.ends_seen = standing.ends;
+    if (standing.in_transaction && standing.epoch == its.second) continue;
+    unverified.push_back({&append, target->partition->name(), its.first, its.second});
+  }
+  return unverified;
+}
+
+namespace {
+
+// What a producer is told when its transaction could not be verified: errors of a coordinator become one that old
+// clients try again for, without asking for metadata. Source: ReplicaManager.handleProduceAppend.
+std::pair<ErrorCode, std::string> told_of_verification(ErrorCode code, TransactionSupport support) {
+  const auto not_now = [&] {
+    return std::pair(
+        ErrorCode::not_enough_replicas,
+        fmt::format("Unable to verify the partition has been added to the transaction. Underlying error: {}",
+                    error_name(code)));
+  };
+  switch (code) {
+    case ErrorCode::invalid_txn_state:
+      return {code, "Partition was not added to the transaction"};
+    case ErrorCode::network_exception:
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::coordinator_not_available:
+    case ErrorCode::not_coordinator:
+      return not_now();
+    case ErrorCode::concurrent_transactions:
+      if (support != TransactionSupport::adds) return not_now();
+      return {code, {}};
+    default:
+      return {code, {}};
+  }
+}
+
+}  // namespace
+
+runtime::Task<void> ProduceHandler::verify(Exchange& exchange, std::string transactional_id,
+                                           std::vector<Unverified> unverified) {
+  const RequestContext& context = exchange.context();
+  const TransactionSupport support = produce_support(context.version);
+  std::vector<TopicPartition> names;
+  for (const Unverified& each : unverified) names.push_back(each.name);
+  const TransactionClaim claim{std::move(transactional_id), unverified.front().producer_id,
+                               unverified.front().producer_epoch, support};
+  auto asking = verification_.ask_patiently(context.reactor, claim, std::move(names));
+  const std::vector<ErrorCode> codes = co_await std::move(asking);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] == ErrorCode::none) continue;
+    const auto [code, message] = told_of_verification(codes[i], support);
+    unverified[i].append->fail(code);
+    if (!message.empty()) unverified[i].append->answer->error_message = exchange.arena().copy(message);
+  }
 }
 
 runtime::Task<void> ProduceHandler::append(Exchange& exchange, const Request& request, Append& append,
@@ -185,10 +313,17 @@ runtime::Task<void> ProduceHandler::append(Exchange& exchange, const Request& re
   try {
     replication::AppendRequest wanted{.records = mutable_records(append.data->records),
                                       .required_acks = request.acks,
-                                      .produce_version = context.version};
-    auto appending =
-        partition->append_as_leader(context.reactor, *validators_[context.reactor.index()], std::move(wanted));
+                                      .produce_version = context.version,
+                                      .ends_seen = append.ends_seen};
+    auto& validator = *validators_[context.reactor.index()];
+    auto appending = partition->append_as_leader(context.reactor, validator, wanted);
     auto appended = co_await std::move(appending);
+    if (!appended && appended.error().opens_to_too_much) {
+      exchange.keep_order();
+      wanted.aside = &large_batches_;
+      auto once_more = partition->append_as_leader(context.reactor, validator, wanted);
+      appended = co_await std::move(once_more);
+    }
     if (!appended) {
       const auto& failure = appended.error();
       answer.error_code = klamm::wire_of(failure.code);

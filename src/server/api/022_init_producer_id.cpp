@@ -12,17 +12,20 @@ runtime::Task<protocol::InitProducerIdResponse> InitProducerIdHandler::handle(co
                             {ResourceType::transactional_id, *request.transactional_id})) {
       co_return refuse(ErrorCode::transactional_id_authorization_failed);
     }
-    if (request.transactional_id->empty()) co_return refuse(ErrorCode::invalid_request);
   } else if (!authorizer_.allows(context.identity, Operation::idempotent_write,
                                  {ResourceType::cluster, security::cluster_resource})) {
     co_return refuse(ErrorCode::cluster_authorization_failed);
   }
   // Both or neither: the id that the producer has, and its epoch.
   if ((request.producer_id == -1) != (request.producer_epoch == -1)) co_return refuse(ErrorCode::invalid_request);
-  if (request.transactional_id) co_return refuse(ErrorCode::unsupported_version);
-  // An idempotent producer cannot go on with an id, it takes a new one.
-  if (request.producer_id != -1) co_return refuse(ErrorCode::invalid_request);
-
+  if (request.transactional_id) {
+    const PartitionIndex shard = transactions_.partition_of(*request.transactional_id);
+    transactions::Asked<Request> call{request, context.version};
+    auto asking = transactions_.ask(context.reactor, shard, transactions::Call(std::move(call)));
+    transactions::Answer answer = co_await std::move(asking);
+    co_return std::get<Response>(std::move(answer));
+  }
+  // An idempotent producer cannot go on with an id: it gets a new one, whatever it says.
   auto taking = ids_.next(context.reactor);
   const auto id = co_await std::move(taking);
   if (!id) co_return refuse(id.error().code);

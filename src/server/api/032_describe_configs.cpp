@@ -143,12 +143,14 @@ Result<std::vector<config::DescribedConfig>> DescribeConfigsHandler::describe_br
     return fail(ErrorCode::invalid_request, fmt::format("Unexpected broker id, expected {}{} but received {}", node_id_,
                                                         loggers ? "" : " or empty string,", name));
   if (!loggers) return settings_()->describe_broker();
-  // There is one level for all that is logged.
-  config::DescribedConfig root;
-  root.name = "root";
-  root.value = "INFO";
-  root.source = config::ConfigSource::dynamic_broker_logger;
-  return std::vector{root};
+  std::vector<config::DescribedConfig> described;
+  for (const auto& [logger, level] : log_.levels()) {
+    auto& entry = described.emplace_back();
+    entry.name = logger;
+    entry.value = log_level_name(level);
+    entry.source = config::ConfigSource::dynamic_broker_logger;
+  }
+  return described;
 }
 
 DescribeConfigsHandler::Response DescribeConfigsHandler::failed(const RequestContext&, const Request& request,

@@ -17,8 +17,8 @@ class DescribeConfigsHandler final
   using Response = protocol::DescribeConfigsResponse;
 
   DescribeConfigsHandler(const hosting::MetadataPublisher& metadata, const security::Authorizer& authorizer,
-                         std::function<config::DynamicConfigRef()> settings, BrokerId node_id)
-      : metadata_(metadata), authorizer_(authorizer), settings_(std::move(settings)), node_id_(node_id) {}
+                         std::function<config::DynamicConfigRef()> settings, BrokerId node_id, const LogSink& log)
+      : metadata_(metadata), authorizer_(authorizer), settings_(std::move(settings)), node_id_(node_id), log_(log) {}
 
   runtime::Task<Response> handle(const RequestContext& context, const Request& request) override;
   Response failed(const RequestContext& context, const Request& request, const Error& error) const override;
@@ -33,6 +33,7 @@ class DescribeConfigsHandler final
   const security::Authorizer& authorizer_;
   std::function<config::DynamicConfigRef()> settings_;
   BrokerId node_id_;
+  const LogSink& log_;
 };
 
 }  // namespace klamm::server
