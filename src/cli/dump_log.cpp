@@ -63,7 +63,15 @@ class LogDumper::BatchFile {
     const auto magic = static_cast<std::int8_t>(head[records::magic_position]);
     const Bytes bytes = load(position_, static_cast<std::size_t>(whole));
     position_ += whole;
-    return EntryView(bytes, magic);
+    const EntryView entry(bytes, magic);
+    // Indexes may point anywhere, and every question about a batch asks its header.
+    if (entry.is_batch() && entry.size_bytes() < records::batch_overhead) {
+      throw DumpFailure(
+          "org.apache.kafka.common.errors.CorruptRecordException",
+          fmt::format("Record batch is corrupted (the size {} is smaller than the minimum allowed overhead {})",
+                      entry.size_bytes(), records::batch_overhead));
+    }
+    return entry;
   }
 
   std::int64_t end() const { return end_; }
@@ -159,12 +167,6 @@ void LogDumper::print_batch(const EntryView& entry, std::int64_t position, bool 
   std::string line;
   std::uint32_t crc = 0;
   if (entry.is_batch()) {
-    if (entry.size_bytes() < records::batch_overhead) {
-      throw DumpFailure(
-          "org.apache.kafka.common.errors.CorruptRecordException",
-          fmt::format("Record batch is corrupted (the size {} is smaller than the minimum allowed overhead {})",
-                      entry.size_bytes(), records::batch_overhead));
-    }
     const records::RecordBatchView batch = entry.batch();
     const auto horizon = batch.delete_horizon();
     line = fmt::format(

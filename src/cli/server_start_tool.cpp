@@ -96,6 +96,10 @@ int start_tool(Arguments arguments, Streams& streams) {
                      .described_as = "directory",
                      .help = "Where records are kept.",
                      .fallback = "./klamm-data"},
+                    {.name = "trace-requests",
+                     .takes = Takes::value,
+                     .described_as = "count",
+                     .help = "After so many requests of a thread the log says where their time went."},
                     {.name = "override",
                      .takes = Takes::value,
                      .described_as = "property=value",
@@ -108,6 +112,8 @@ int start_tool(Arguments arguments, Streams& streams) {
   ServerProcess process{
       .properties = {{"listeners", address}, {"advertised.listeners", address}, {"log.dirs", line.value("data")}},
       .log_directory = log_directory(false)};
+  if (line.has("trace-requests"))
+    process.properties.insert_or_assign("klamm.trace.requests", fmt::format("{}", line.int_value("trace-requests")));
   override_with(process.properties, line.values("override"));
   return run_server(process, streams);
 }

@@ -249,6 +249,9 @@ ParsedSubcommand SubcommandLine::parse(Arguments arguments) const {
   std::vector<const Subcommand*> candidates;
   for (const Subcommand& command : commands_) {
     if (command.name.starts_with(name)) candidates.push_back(&command);
+    if (command.name != name) continue;
+    candidates = {&command};  // "describe", whatever else begins with it
+    break;
   }
   if (candidates.size() == 1) return Reader(*this, *candidates.front(), arguments.subspan(1)).read();
   std::string choices;

@@ -27,7 +27,7 @@ class ToolSystem {
   }
 
   runtime::Environment& environment() { return system_.environment(); }
-  runtime::Reactor& reactor() { return system_.reactor(0); }
+  runtime::os::EpollReactor& reactor() { return system_.reactor(0); }
   LogSink& log() { return log_; }
 
  private:

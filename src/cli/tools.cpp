@@ -1,6 +1,7 @@
 #include "cli/tools.h"
 
 #include "base/version.h"
+#include "cli/bench_tool.h"
 #include "cli/broker_api_versions_tool.h"
 #include "cli/cluster_tool.h"
 #include "cli/config_reference_tool.h"
@@ -15,7 +16,9 @@
 #include "cli/server_start_tool.h"
 #include "cli/server_stop_tool.h"
 #include "cli/storage_tool.h"
+#include "cli/takeover_tool.h"
 #include "cli/topics_tool.h"
+#include "cli/transactions_tool.h"
 
 namespace klamm::cli {
 namespace {
@@ -27,6 +30,7 @@ constexpr Tool all[] = {
     {"server-stop", "ends the brokers of this machine", server_stop_tool},
     {"produce", "console-producer with fewer words", produce_tool},
     {"consume", "console-consumer with fewer words", consume_tool},
+    {"bench", "loads a cluster and tells what it did", bench_tool},
     {"broker-api-versions", "prints which API versions each broker serves", broker_api_versions_tool},
     {"cluster", "the cluster's id and endpoints", cluster_tool},
     {"configs", "shows and changes the configuration of topics and brokers", configs_tool},
@@ -37,7 +41,9 @@ constexpr Tool all[] = {
     {"get-offsets", "prints offsets of partitions by time", get_offsets_tool},
     {"log-dirs", "prints what lies in the log directories of brokers", log_dirs_tool},
     {"storage", "formats a node's directories and tells what is in them", storage_tool},
+    {"takeover", "tells whether directories of Apache Kafka can be opened", takeover_tool},
     {"topics", "creates, lists, describes, alters and deletes topics", topics_tool},
+    {"transactions", "lists transactions, finds those that hang, ends them", transactions_tool},
 };
 
 int print_help(Streams& streams) {

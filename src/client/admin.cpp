@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/admin_call.h"
 #include "client/core.h"
 #include "client/offset_lookup.h"
 #include "protocol/messages/create_partitions.h"
@@ -33,39 +34,6 @@ std::int32_t milliseconds_until(Core& core, MonoTime deadline) {
 std::optional<Error> error_of(std::int16_t code, const std::optional<std::string>& message = {}) {
   if (code == 0) return std::nullopt;
   return Error(error_code_of(code), message.value_or(""));
-}
-
-// Calls, again while `again` says that the answer is one of the moment. A broker that was never found is told in the
-// words of Kafka's admin client, with the name of the call.
-template <typename Response, typename Request>
-Task<Result<Reply<Response>>> call(Core& core, Target target, const Request& request, std::string name,
-                                   MonoTime deadline, bool (*again)(const Response&)) {
-  Backoff pause = core.backoff();
-  for (int attempt = 0;; ++attempt) {
-    const Result<Link*> link = co_await core.link_to(target, deadline);
-    const Result<void> ready = link ? co_await (*link)->wait_ready(deadline) : Result<void>(link.error());
-    if (!ready) {
-      if (!ready.error().retriable()) co_return ready.error();
-      co_return Error::of_kind(kinds::timeout, fmt::format("Timed out waiting for a node assignment. Call: {}", name));
-    }
-    Result<Reply<Response>> reply = co_await core.exchange<Response>(**link, request, deadline);
-    const bool retry = reply ? again(reply->body) : reply.error().retriable();
-    if (!retry || attempt >= core.settings().retries) co_return std::move(reply);
-    if (core.now() >= deadline) {
-      if (reply) co_return std::move(reply);
-      co_return Error::of_kind(kinds::timeout,
-                               fmt::format("Call(callName={}) timed out after {} attempt(s)", name, attempt + 1));
-    }
-    const Result<void> fresh =
-        co_await core.wait_refresh(std::min(deadline, core.now() + core.settings().request_timeout));
-    static_cast<void>(fresh);
-    co_await core.links_changed().wait(std::min(deadline, core.now() + pause.next()));
-  }
-}
-
-template <typename Response>
-bool never(const Response&) {
-  return false;
 }
 
 bool is_controller_error(std::int16_t code) {
@@ -123,8 +91,8 @@ Task<Result<std::vector<TopicListing>>> Admin::list_topics() {
   protocol::MetadataRequest request;
   request.topics.reset();
   request.allow_auto_topic_creation = false;
-  const auto reply = co_await call<MetadataResponse>(*core_, Target::any(), request, "listTopics", deadline(),
-                                                     &never<MetadataResponse>);
+  const auto reply = co_await admin_call<MetadataResponse>(*core_, Target::any(), request, "listTopics", deadline(),
+                                                           &never<MetadataResponse>);
   if (!reply) co_return reply.error();
   std::vector<TopicListing> topics;
   for (const auto& topic : reply->body.topics)
@@ -157,8 +125,8 @@ Task<Result<std::vector<TopicDescription>>> describe_by_metadata(Core& core, pro
                                                                  MonoTime deadline) {
   using protocol::MetadataResponse;
   request.allow_auto_topic_creation = false;
-  const auto reply = co_await call<MetadataResponse>(core, Target::any(), request, "describeTopics", deadline,
-                                                     &never<MetadataResponse>);
+  const auto reply = co_await admin_call<MetadataResponse>(core, Target::any(), request, "describeTopics", deadline,
+                                                           &never<MetadataResponse>);
   if (!reply) co_return reply.error();
   std::vector<TopicDescription> topics;
   for (const auto& topic : reply->body.topics) topics.push_back(described(topic));
@@ -178,7 +146,7 @@ Task<Result<std::vector<TopicDescription>>> Admin::describe_topics(std::vector<s
   for (const std::string& name : names) request.topics.push_back({.name = name});
   std::vector<TopicDescription> topics;
   for (;;) {
-    const auto reply = co_await call<DescribeTopicPartitionsResponse>(
+    const auto reply = co_await admin_call<DescribeTopicPartitionsResponse>(
         *core_, Target::any(), request, "describeTopicPartitions", deadline(), &never<DescribeTopicPartitionsResponse>);
     if (!reply && reply.error().code() == ErrorCode::unsupported_version && topics.empty()) break;
     if (!reply) co_return reply.error();
@@ -234,7 +202,7 @@ Task<Result<std::vector<CreatedTopic>>> Admin::create_topics(std::vector<TopicSp
                                [](const auto& topic) { return is_controller_error(topic.error_code); });
   };
   const auto reply =
-      co_await call<CreateTopicsResponse>(*core_, Target::controller(), request, "createTopics", until, again);
+      co_await admin_call<CreateTopicsResponse>(*core_, Target::controller(), request, "createTopics", until, again);
   if (!reply) co_return reply.error();
   std::vector<CreatedTopic> created;
   for (const auto& topic : reply->body.topics) {
@@ -265,7 +233,7 @@ Task<Result<std::vector<NamedOutcome>>> Admin::delete_topics(std::vector<std::st
                                [](const auto& topic) { return is_controller_error(topic.error_code); });
   };
   const auto reply =
-      co_await call<DeleteTopicsResponse>(*core_, Target::controller(), request, "deleteTopics", until, again);
+      co_await admin_call<DeleteTopicsResponse>(*core_, Target::controller(), request, "deleteTopics", until, again);
   if (!reply) co_return reply.error();
   std::vector<NamedOutcome> outcomes;
   for (const auto& topic : reply->body.responses) {
@@ -294,8 +262,8 @@ Task<Result<void>> Admin::create_partitions(std::string topic, std::int32_t coun
   constexpr auto again = +[](const CreatePartitionsResponse& response) {
     return std::ranges::any_of(response.results, [](const auto& each) { return is_controller_error(each.error_code); });
   };
-  const auto reply =
-      co_await call<CreatePartitionsResponse>(*core_, Target::controller(), request, "createPartitions", until, again);
+  const auto reply = co_await admin_call<CreatePartitionsResponse>(*core_, Target::controller(), request,
+                                                                   "createPartitions", until, again);
   if (!reply) co_return reply.error();
   for (const auto& each : reply->body.results) {
     if (auto error = error_of(each.error_code, each.error_message)) co_return *std::move(error);
@@ -337,9 +305,9 @@ Task<Result<std::vector<ConfigDescription>>> Admin::describe_configs(std::vector
   std::vector<ConfigDescription> descriptions;
   const MonoTime until = deadline();
   for (const auto& [broker, request] : requests) {
-    const auto reply = co_await call<DescribeConfigsResponse>(*core_, target_of(broker), request,
-                                                              broker ? "describeBrokerConfigs" : "describeConfigs",
-                                                              until, &never<DescribeConfigsResponse>);
+    const auto reply = co_await admin_call<DescribeConfigsResponse>(
+        *core_, target_of(broker), request, broker ? "describeBrokerConfigs" : "describeConfigs", until,
+        &never<DescribeConfigsResponse>);
     if (!reply) co_return reply.error();
     for (const auto& result : reply->body.results) {
       ConfigDescription& description = descriptions.emplace_back();
@@ -375,8 +343,8 @@ Task<Result<void>> Admin::alter_configs(ConfigResource resource, std::vector<Con
     return std::ranges::any_of(response.responses,
                                [](const auto& each) { return is_controller_error(each.error_code); });
   };
-  const auto reply = co_await call<IncrementalAlterConfigsResponse>(*core_, target_of(broker_of(resource)), request,
-                                                                    "incrementalAlterConfigs", deadline(), again);
+  const auto reply = co_await admin_call<IncrementalAlterConfigsResponse>(
+      *core_, target_of(broker_of(resource)), request, "incrementalAlterConfigs", deadline(), again);
   if (!reply) co_return reply.error();
   for (const auto& each : reply->body.responses) {
     if (auto error = error_of(each.error_code, each.error_message)) co_return *std::move(error);
@@ -389,8 +357,8 @@ Task<Result<std::vector<ConfigResource>>> Admin::list_config_resources(std::vect
   if (configuration_error_) co_return *configuration_error_;
   protocol::ListConfigResourcesRequest request;
   for (const ResourceType type : types) request.resource_types.push_back(static_cast<std::int8_t>(type));
-  const auto reply = co_await call<ListConfigResourcesResponse>(*core_, Target::any(), request, "listConfigResources",
-                                                                deadline(), &never<ListConfigResourcesResponse>);
+  const auto reply = co_await admin_call<ListConfigResourcesResponse>(
+      *core_, Target::any(), request, "listConfigResources", deadline(), &never<ListConfigResourcesResponse>);
   if (!reply) co_return reply.error();
   if (auto error = error_of(reply->body.error_code)) co_return *std::move(error);
   std::vector<ConfigResource> resources;
@@ -406,8 +374,8 @@ Task<Result<ClusterDescription>> Admin::describe_cluster(bool include_fenced, st
   protocol::DescribeClusterRequest request;
   request.endpoint_type = core_->settings().to_controllers ? 2 : 1;
   request.include_fenced_brokers = include_fenced;
-  const auto reply = co_await call<DescribeClusterResponse>(*core_, Target::any(), request, std::move(name), deadline(),
-                                                            &never<DescribeClusterResponse>);
+  const auto reply = co_await admin_call<DescribeClusterResponse>(*core_, Target::any(), request, std::move(name),
+                                                                  deadline(), &never<DescribeClusterResponse>);
   if (!reply) co_return reply.error();
   if (auto error = error_of(reply->body.error_code, reply->body.error_message)) co_return *std::move(error);
   ClusterDescription cluster{reply->body.cluster_id, reply->body.controller_id, {}};
@@ -426,8 +394,8 @@ Task<Result<std::map<std::int32_t, std::vector<LogDirectoryDescription>>>> Admin
   for (const std::int32_t broker : brokers) {
     protocol::DescribeLogDirsRequest request;
     request.topics.reset();
-    const auto reply = co_await call<DescribeLogDirsResponse>(*core_, Target::node(broker), request, "describeLogDirs",
-                                                              until, &never<DescribeLogDirsResponse>);
+    const auto reply = co_await admin_call<DescribeLogDirsResponse>(
+        *core_, Target::node(broker), request, "describeLogDirs", until, &never<DescribeLogDirsResponse>);
     if (!reply) co_return reply.error();
     if (auto error = error_of(reply->body.error_code)) co_return *std::move(error);
     auto& directories = result[broker];
@@ -547,8 +515,8 @@ Task<Result<std::map<PartitionName, Reassignment>>> Admin::list_reassignments(st
   }
   constexpr auto again =
       +[](const ListPartitionReassignmentsResponse& response) { return is_controller_error(response.error_code); };
-  const auto reply = co_await call<ListPartitionReassignmentsResponse>(*core_, Target::controller(), request,
-                                                                       "listPartitionReassignments", until, again);
+  const auto reply = co_await admin_call<ListPartitionReassignmentsResponse>(
+      *core_, Target::controller(), request, "listPartitionReassignments", until, again);
   if (!reply) co_return reply.error();
   if (auto error = error_of(reply->body.error_code, reply->body.error_message)) co_return *std::move(error);
   std::map<PartitionName, Reassignment> result;
@@ -582,8 +550,8 @@ Task<Result<void>> Admin::unregister_broker(std::int32_t id) {
   request.broker_id = id;
   constexpr auto again =
       +[](const UnregisterBrokerResponse& response) { return is_controller_error(response.error_code); };
-  const auto reply =
-      co_await call<UnregisterBrokerResponse>(*core_, Target::any(), request, "unregisterBroker", deadline(), again);
+  const auto reply = co_await admin_call<UnregisterBrokerResponse>(*core_, Target::any(), request, "unregisterBroker",
+                                                                   deadline(), again);
   if (!reply) co_return reply.error();
   if (auto error = error_of(reply->body.error_code, reply->body.error_message)) {
     core_->log()
