@@ -1,5 +1,6 @@
 # add_layer(name [PURE] DEPENDS room...): the room src/<name> as the static library klamm_<name>, its *_test.cpp files as
-# the test program klamm_<name>_tests. New files are found by themselves.
+# the test program klamm_<name>_tests. New files are found by themselves. A room whose files include the same heavy headers
+# names them in a precompiled.h of its own, which begins with base/precompiled.h.
 # PURE is read by tools/check_layers.py alone.
 function(add_layer name)
   cmake_parse_arguments(LAYER "PURE" "" "DEPENDS" ${ARGN})
@@ -22,8 +23,10 @@ function(add_layer name)
   list(TRANSFORM LAYER_DEPENDS PREPEND klamm_)
   target_link_libraries(klamm_${name} ${scope} ${LAYER_DEPENDS} ${KLAMM_LIBRARIES_${name}})
   if(sources)
-    if(name STREQUAL "base")
-      target_precompile_headers(klamm_base PRIVATE ${CMAKE_SOURCE_DIR}/src/base/precompiled.h)
+    set(precompiled klamm_base)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name}/precompiled.h)
+      target_precompile_headers(klamm_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src/${name}/precompiled.h)
+      set(precompiled klamm_${name})
     else()
       target_precompile_headers(klamm_${name} REUSE_FROM klamm_base)
     endif()
@@ -35,7 +38,7 @@ function(add_layer name)
   if(tests)
     add_executable(klamm_${name}_tests ${tests})
     target_link_libraries(klamm_${name}_tests PRIVATE klamm_${name} GTest::gtest GTest::gmock GTest::gtest_main)
-    target_precompile_headers(klamm_${name}_tests REUSE_FROM klamm_base)
+    target_precompile_headers(klamm_${name}_tests REUSE_FROM ${precompiled})
     add_test(NAME ${name} COMMAND klamm_${name}_tests)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300)
   endif()

@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -35,26 +36,60 @@ def script(path):
 DEFAULT_PARTS = [
     Part("unit/simulation", [str(BUILD / "klamm_simulation_tests")], "unit tests of the simulated runtime", quick=True),
     Part("structure", [sys.executable, "tests/structure/check_layers_test.py"], "layers, planted violations", quick=True),
+    Part("structure/rooms", [sys.executable, "tests/structure/rooms_test.py"], "authorizers, linked libraries, files the pages name", quick=True),
+    Part("structure/names", [sys.executable, "tests/structure/names_test.py"], "no script uses a name that is not there"),
+    Part("fuzz", ["tools/fuzz", "replay"], "kept inputs and past findings of every fuzz target", quick=True),
     Part("client", [str(BUILD / "tests/client/klamm_client_stories")], "the client against a broker that misbehaves", quick=True),
     Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10),
     Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row"),
+    Part("wire/groups", [sys.executable, "tests/wire/groups_test.py"], "what Apache Kafka answers about groups, every version"),
+    Part("wire/transactions", [sys.executable, "tests/wire/transactions_test.py"],
+         "what Apache Kafka answers about transactions, every version"),
     Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals"),
+    Part("simulation", [str(BUILD / "tests/simulation/klamm_simulate"), "--seeds", "1-1000", "--log", "build/check/simulation-seeds.log"],
+         "broker and clients in virtual time, a thousand stories"),
+    Part("simulation/torn-tails", [str(BUILD / "tests/simulation/klamm_simulate"), "--torn-tails"],
+         "a log torn at every byte of its last 64 KiB"),
+    Part("simulation/planted", script("tests/simulation/planted"), "each planted bug is found, and again by its seed", 30),
     Part("faults/checker", [sys.executable, "tests/faults/history_test.py"], "the checker of the faults sees planted losses", quick=True),
-    Part("faults", [sys.executable, "tests/faults/faults_test.py"], "the most telling real faults, a minute of them", 10),
+    Part("faults/short", [sys.executable, "tests/faults/faults_test.py", "--short"], "real faults, a minute of them", 10),
+    Part("hostile/short", [sys.executable, "tests/hostile/hostile_test.py"], "hostile clients, a good one beside them", 10),
     Part("footprint", [sys.executable, "tests/figures/footprint_test.py"], "start, idle memory and wake-ups"),
     Part("paths", [sys.executable, "tests/figures/paths_test.py"], "system calls and allocations of a warm request"),
+    Part("instructions", [sys.executable, "tests/figures/instructions_test.py"], "instructions of a warm request", 10),
+    Part("figures/groups", [sys.executable, "tests/figures/group_memory_test.py"], "memory of groups and of members, idle and waiting"),
+    Part("report", [sys.executable, "tests/figures/report_test.py"], "which rounds of ./bench count, and what its page says", quick=True),
+    Part("scale", [sys.executable, "tests/scale/scale_test.py", "small"], "1,000 partitions: restart, memory, descriptors"),
     Part("transcripts", [sys.executable, "tests/transcripts/replay.py"], "what our tools print, command by command"),
     Part("interop/kcat", script("tests/interop/run") + ["kcat"], "kcat: every codec, through kill -9 and SIGTERM"),
     Part("interop/python-kafka", script("tests/interop/run") + ["python-kafka"], "Debian's python3-kafka"),
     Part("interop/confluent-kafka", script("tests/interop/run") + ["confluent-kafka"], "confluent-kafka of PyPI"),
     Part("interop/kafkajs", script("tests/interop/run") + ["kafkajs"], "kafkajs of npm"),
     Part("interop/java", script("tests/interop/run") + ["java"], "Java clients 4.4.0 and 2.1.1"),
+    Part("interop/groups", script("tests/interop/run") + ["groups"], "consumer groups: kcat, python3-kafka, Java", 10),
+    Part("interop/transactions", script("tests/interop/run") + ["transactions"], "transactions: Java 4.4.0 and 2.1.1, a copy through kill -9", 10),
+    Part("interop/consumer-protocol", script("tests/interop/run") + ["consumer-protocol"], "the consumer protocol: Java 4.4.0 and librdkafka", 10),
+    Part("takeover", [sys.executable, "tests/takeover/takeover_test.py"], "directories change hands between Apache Kafka and us", 10),
+    Part("takeover/groups", [sys.executable, "tests/takeover/groups_test.py"], "groups change hands with their members alive", 10),
+    Part("takeover/transactions", [sys.executable, "tests/takeover/transactions_test.py"],
+         "transactions change hands between Apache Kafka and us, open and ended ones", 10),
     Part("interop/kafka-tools", script("tests/interop/run") + ["kafka-tools"], "Apache Kafka 4.3.1's own tools"),
 ]
 
 FULL_PARTS = [
-    Part("asan", ["tools/check_sanitized", "asan"], "unit tests with address and undefined-behaviour sanitizers", 60),
-    Part("tsan", ["tools/check_sanitized", "tsan"], "unit tests with the thread sanitizer", 60),
+    Part("simulation/more", [str(BUILD / "tests/simulation/klamm_simulate"), "--more", "20000"],
+         "stories that were never told before; the log of all: build/simulation/seeds.log", 60),
+    Part("faults", [sys.executable, "tests/faults/faults_test.py", "--full"], "all real faults; what was passed is kept", 60),
+    Part("hostile", [sys.executable, "tests/hostile/hostile_test.py", "--full"], "hostile clients: all lies, ten thousand connections", 30),
+    Part("asan", ["tools/check_sanitized", "asan"], "unit tests, 100 stories, hostile clients, kcat with address and undefined-behaviour sanitizers", 60),
+    Part("tsan", ["tools/check_sanitized", "tsan"], "the same with the thread sanitizer", 60),
+    Part("fuzz/planted", ["tools/fuzz", "planted"], "three bugs planted in decoders are found, each within a minute", 60),
+    Part("fuzz/more", ["tools/fuzz", "run", "--seconds", "180"], "three more minutes of each fuzz target; the sum of all: tools/fuzz totals", 60),
+    Part("takeover/full", [sys.executable, "tests/takeover/matrix.py"], "twelve directories, every version, direction and kind of stop", 60),
+    Part("takeover/docs", [sys.executable, "tests/takeover/docs_test.py"], "the commands of the takeover page, as they stand there", 20),
+    Part("scale/full", [sys.executable, "tests/scale/scale_test.py", "full"], "10,000 and 50,000 partitions, 10 GB to recover, 200 segments", 60),
+    Part("interop/kcat-large", script("tests/interop/run") + ["kcat-large"], "1 GiB a codec through kcat, md5 in and out", 30),
+    Part("interop/transactions-full", script("tests/interop/run") + ["transactions-full"], "a copy that is exactly once, 20 rounds of kills", 60),
     Part("interop/librdkafka", script("tests/interop/run") + ["librdkafka"], "librdkafka's own suite, against Apache Kafka too", 60),
 ]
 
@@ -102,13 +137,15 @@ def run_part(part):
         except OSError as error:
             out.write(f"{error}\n")
             code = 127
+        if code < 0:
+            out.write(f"\nended by {signal.Signals(-code).name}\n")
     output = log.read_text(encoding="utf-8", errors="replace")
     passed, failed, skipped = counts_of(output, code)
     seconds = time.monotonic() - started
     print(f"{'ok  ' if failed == 0 else 'FAIL'} {part.name:<28} {passed:>5} passed {failed:>3} failed {skipped:>3} skipped "
           f"{seconds:7.1f} s", flush=True)
     if failed:
-        print("".join(f"    {line}\n" for line in output.splitlines()[-40:]), end="")
+        print("".join(f"    {line}\n" for line in output.splitlines()[-16:]), end="")
         print(f"    whole log: {log.relative_to(ROOT)}", flush=True)
     return passed, failed, skipped
 
