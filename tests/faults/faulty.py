@@ -11,6 +11,7 @@ import load  # noqa: F401  (finds the neighbours' modules)
 from harness import KLAMM, free_port
 
 SCRATCH = pathlib.Path(os.environ.get("KLAMM_FAULTS_DIR", tempfile.gettempdir()))
+BINARY = KLAMM  # run() puts a copy here: a build beside the test must not take it away
 
 
 class FaultyBroker:
@@ -38,7 +39,7 @@ class FaultyBroker:
 
     def spawn(self, *wrap, env=None):
         with open(self.log, "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen([*map(str, wrap), str(KLAMM), "server-start", str(self.properties)], stdout=log, stderr=log,
+            self.process = subprocess.Popen([*map(str, wrap), str(BINARY), "server-start", str(self.properties)], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
         return self
 

@@ -39,6 +39,16 @@ class Checker(unittest.TestCase):
         self.assertEqual((1, []), (verdict.lost, verdict.wrong))
         self.assertTrue(self.verdict(values(1, 3, 4), may_lose_tail=True).wrong)
 
+    def test_what_is_answered_after_the_power_went_was_not_answered(self):
+        self.history.power(False)
+        self.history.acknowledge("t", Batch(0, values(4), 3), 3)
+        self.history.see(("t", 0), {3: values(4)[0]})
+        self.history.power(True)
+        self.assertEqual([], self.verdict(values(1, 2, 3)).wrong)
+        self.assertEqual(1, self.history.answered_in_the_dark)
+        self.history.acknowledge("t", Batch(0, values(5), 4), 3)
+        self.assertTrue(self.verdict(values(1, 2, 3)).wrong)
+
     def test_two_copies(self):
         self.assertTrue(self.verdict(values(1, 2, 3, 4, 4)).wrong)
 
@@ -55,6 +65,34 @@ class Checker(unittest.TestCase):
     def test_known_without_an_offset(self):
         self.history.acknowledge("t", Batch(0, values(4), 3), -1)
         self.assertEqual(1, self.verdict(values(1, 2, 3)).lost)
+
+    def test_what_a_consumer_saw_and_nobody_finds_again(self):
+        self.history.see(("t", 0), dict(enumerate(values(1, 2, 3, 4))))
+        self.assertEqual([], self.verdict(values(1, 2, 3, 4)).wrong)
+        self.assertTrue(self.verdict(values(1, 2, 3)).wrong)
+        self.assertEqual([], self.verdict(values(1, 2, 3), may_lose_tail=True).wrong)
+        self.assertTrue(self.verdict(values(1, 2, 3, 5), may_lose_tail=True).wrong)
+
+    def test_a_consumer_sees_two_records_at_one_offset(self):
+        self.history.see(("t", 0), {5: b"c/5"})
+        self.history.see(("t", 0), {5: b"c/6"})
+        self.assertTrue(self.history.wrong)
+
+    def test_what_was_lost_is_forgotten_and_so_is_what_was_deleted(self):
+        self.history.see(("t", 0), dict(enumerate(values(1, 2, 3, 4))))
+        self.history.forget({("t", 0): 2})
+        self.history.deleted(("t", 0), 1)
+        self.assertEqual(({1: b"c/2"}, {1: b"c/2"}), (self.history.acked["t", 0], self.history.seen["t", 0]))
+
+    def test_a_second_look_begins_where_the_first_ended(self):
+        def look(found):
+            verdict = Verdict()
+            check_partition(verdict, self.history, ("t", 0), found, False, since=2)
+            return verdict
+        self.assertEqual([], look({1: b"c/2", 2: b"c/3"}).wrong)
+        self.assertTrue(look({1: b"c/2"}).wrong)
+        self.assertTrue(look({}).wrong)
+        self.assertTrue(look({2: b"c/3"}).wrong)
 
     def test_a_producer_id_given_twice(self):
         self.history.producer_id(7)

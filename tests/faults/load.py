@@ -14,10 +14,36 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "server"), str(TESTS / "interop"), str(TESTS / "figures"), str(TESTS / "wire")]
 import wire  # noqa: E402
+from client import Client, _varint  # noqa: E402
 
 NOT_READY = (3, 5, 6)  # refused before anything was written
 OUT_OF_ORDER, DUPLICATE, UNKNOWN_PRODUCER = 45, 46, 59
 ACKED_ONCE = -1  # the offset of a batch that the broker knows but has forgotten where
+
+
+def batches_of(raw, checked=False):
+    """(base offset, [values]) of each whole batch; `checked`: a wrong checksum raises."""
+    position = 0
+    while position + 61 <= len(raw):
+        base, size = struct.unpack_from(">qi", raw, position)
+        if position + 12 + size > len(raw):
+            return
+        if checked and struct.unpack_from(">I", raw, position + 17)[0] != wire.crc32c(raw[position + 21:position + 12 + size]):
+            raise RuntimeError(f"a wrong checksum in the batch at {base}")
+        count = struct.unpack_from(">i", raw, position + 57)[0]
+        body, values = position + 61, []
+        for _ in range(count):
+            length, body = _varint(raw, body)
+            here = body + 1
+            _, here = _varint(raw, here)
+            _, here = _varint(raw, here)
+            key, here = _varint(raw, here)
+            here += max(key, 0)
+            size_of_value, here = _varint(raw, here)
+            values.append(raw[here:here + size_of_value])
+            body += length
+        yield base, values
+        position += 12 + size
 
 
 class Batch:
@@ -31,16 +57,28 @@ class History:
     def __init__(self):
         self.acked = {}  # (topic, partition) -> {offset: value}
         self.known = collections.defaultdict(set)  # (topic, partition) -> values acknowledged without an offset
+        self.seen = {}  # (topic, partition) -> {offset: value} that a consumer was given
         self.sent = collections.defaultdict(set)  # (topic, partition) -> every value that ever left
         self.wrong = []  # what was wrong already while it ran
         self.producer_ids = set()
+        self.dark = False  # the power of the disk is off
+        self.answered_in_the_dark = 0
         self.lock = threading.Lock()
 
     def count(self):
         return sum(len(offsets) for offsets in self.acked.values())
 
+    def power(self, on):
+        """Where the power goes, clients and broker go at the same instant. Here they live on for a moment, and Linux lets a sync return
+        success whose transaction the cut took: what is answered from the first moment of the cut on was not answered."""
+        with self.lock:
+            self.dark = not on
+
     def acknowledge(self, topic, batch, base):
         with self.lock:
+            if self.dark:
+                self.answered_in_the_dark += len(batch.values)
+                return
             if base == ACKED_ONCE:
                 self.known[topic, batch.partition].update(batch.values)
                 return
@@ -49,14 +87,32 @@ class History:
                 if offsets.setdefault(offset, value) != value:
                     self.wrong.append(f"{topic}-{batch.partition}: offset {offset} answered for {offsets[offset]!r} and for {value!r}")
 
+    def see(self, key, found):
+        with self.lock:
+            if self.dark:
+                return
+            seen = self.seen.setdefault(key, {})
+            for offset, value in found.items():
+                if seen.setdefault(offset, value) != value:
+                    self.wrong.append(f"{key}: a consumer saw {seen[offset]!r} at {offset}, and now {value!r}")
+
     def forget(self, ends):
         """What was lost and may be: offsets from here on are given anew."""
         for key, end in ends.items():
-            for offset in [o for o in self.acked.get(key, {}) if o >= end]:
-                del self.acked[key][offset]
+            self._drop(key, lambda offset, end=end: offset >= end)
+
+    def deleted(self, key, below):
+        self._drop(key, lambda offset: offset < below)
+
+    def _drop(self, key, which):
+        for offsets in (self.acked.get(key, {}), self.seen.get(key, {})):
+            for offset in [o for o in offsets if which(o)]:
+                del offsets[offset]
 
     def producer_id(self, given):
         with self.lock:
+            if self.dark:
+                return
             if given in self.producer_ids:
                 self.wrong.append(f"producer id {given} was given twice")
             self.producer_ids.add(given)
@@ -162,23 +218,66 @@ class Producer(threading.Thread):
         return True
 
 
+class Reader(threading.Thread):
+    """A consumer at the end of the partitions: what it was given must stay where it was."""
+
+    def __init__(self, history, bootstrap, topic, partitions):
+        super().__init__(daemon=True, name=f"reader of {topic}")
+        self.history, self.bootstrap, self.topic, self.partitions = history, bootstrap, topic, partitions
+        self.stopping = threading.Event()
+        self.broken = None
+
+    def stop(self):
+        self.stopping.set()
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                try:
+                    with Client(self.bootstrap, 1) as client:
+                        self.follow(client)
+                except (OSError, RuntimeError):  # gone, or not ready
+                    time.sleep(0.02)
+        except Exception as error:
+            self.broken = f"{self.name}: {type(error).__name__}: {error}"
+
+    def follow(self, client):
+        at = {}
+        while not self.stopping.is_set():
+            for partition in range(self.partitions):
+                end = client.offset(self.topic, -1, partition, 0)
+                start = at.get(partition, end - 20)
+                if start >= end:
+                    continue
+                if end - start > 400:  # only what is new can be taken back
+                    start = end - 100
+                found = {}
+                for base, values in batches_of(client.fetch(self.topic, max(start, 0), partition, 1 << 16)):
+                    found.update(enumerate(values, base))
+                self.history.see((self.topic, partition), found)
+                at[partition] = max(found, default=start - 1) + 1
+            self.stopping.wait(0.02)
+
+
 class Load:
-    """Several clients at once on one topic: `with Load(...) as load:`; `load.progress(n)` waits until n more records are acknowledged."""
+    """Several clients at once on one topic, and a consumer: `with Load(...) as load:`; `load.progress(n)` waits until n more records are
+    acknowledged."""
 
     def __init__(self, history, bootstrap, topic, partitions, kinds, seed=0, **options):
         self.history = history
         self.clients = [Producer(history, bootstrap, topic, partitions, name=f"{topic}.{kind}{i}.{seed}", idempotent=kind == "idempotent",
                                  acks=1 if kind == "acks1" else -1, seed=seed, **options) for i, kind in enumerate(kinds)]
+        self.threads = [*self.clients, Reader(history, bootstrap, topic, partitions)]
 
     def __enter__(self):
-        for client in self.clients:
+        for client in self.threads:
             client.start()
         return self
 
     def __exit__(self, *_):
-        for client in self.clients:
+        for client in self.threads:
             client.stop()
-        for client in self.clients:
+        for client in self.threads:
             client.join(30)
             if client.is_alive():
                 self.history.wrong.append(f"{client.name} hangs")

@@ -1,4 +1,5 @@
 """The power goes: what was not synced is lost. ext4 on a loop device, shut down without a flush of its journal."""
+import os
 import random
 import struct
 import threading
@@ -17,7 +18,7 @@ def under_load(table, home, rounds, seed=1):
     """One life after the other on the same disk; one topic with flush.messages=1, one without."""
     with Ext4(home) as disk:
         story = Survivor(home, seed, log_dirs=[disk.path / "d1", disk.path / "d2"])
-        lost = 0
+        disk.history, lost = story.history, 0
         with story.broker as broker:
             broker.start()
             story.create()
@@ -27,6 +28,7 @@ def under_load(table, home, rounds, seed=1):
                     if not synced.progress(20):
                         story.wrong.append(f"round {story.rounds}: no progress: {synced.errors()}")
                     time.sleep(story.random.uniform(0, 1))
+                    some_writeback(disk.path, story.random)
                     disk.cut_power()
                     broker.kill()
                 disk.power_on()
@@ -41,6 +43,82 @@ def under_load(table, home, rounds, seed=1):
     table.row("power cut under load, no flush", story.rounds, story.history.count() - synced + lost, lost, [], "unsynced tails")
 
 
+def some_writeback(path, rng):
+    """What a kernel may do at any time: some files reach the disk before others, in no order."""
+    if rng.random() < 0.5:
+        return
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    for file in rng.sample(files, min(len(files), rng.randrange(1, 8))):
+        try:
+            descriptor = os.open(file, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+class TimedHistory(History):
+    """Also when a record was acknowledged: of those that a power cut took."""
+
+    def __init__(self):
+        super().__init__()
+        self.when = {}
+
+    def acknowledge(self, topic, batch, base):
+        super().acknowledge(topic, batch, base)
+        if self.dark:
+            return
+        for offset in range(max(base, 0), base + len(batch.values) if base >= 0 else 0):
+            self.when.setdefault((topic, batch.partition), {}).setdefault(offset, time.monotonic())
+
+    def forget(self, ends):
+        super().forget(ends)
+        self.when.clear()
+
+
+LATE = 1.5  # seconds a busy machine may take for what is due after 150 ms
+
+
+def bounded_loss(table, home, rounds, seed=1):
+    """flush.messages=10 loses at most nine records of a partition, flush.ms=100 what is younger than that."""
+    topics = {"tenth": 2, "timed": 2}
+    with Ext4(home) as disk:
+        story = Survivor(home, seed, {"log.flush.scheduler.interval.ms": "50"}, topics, [disk.path / "d1", disk.path / "d2"])
+        story.history = disk.history = TimedHistory()
+        lost = 0
+        with story.broker as broker:
+            broker.start()
+            with Client(broker.bootstrap) as client:
+                client.create("tenth", 2, {"flush.messages": 10})
+                client.create("timed", 2, {"flush.ms": 100})
+            for story.rounds in range(1, rounds + 1):
+                loads = [Load(story.history, broker.bootstrap, topic, 2, ("plain", "idempotent"), seed=story.rounds, records=3, pause=0.01)
+                         for topic in topics]
+                with loads[0], loads[1]:
+                    loads[0].progress(100)
+                    time.sleep(story.random.uniform(LATE, LATE + 1))
+                    disk.cut_power()
+                    dark = time.monotonic()
+                    broker.kill()
+                disk.power_on()
+                broker.start()
+                story.check(may_lose_tail=tuple(topics))
+                for key, end in story.verdict.ends.items():
+                    gone = [offset for offset in story.history.acked.get(key, {}) if offset >= end]
+                    if key[0] == "tenth" and len(gone) > 9:
+                        story.wrong.append(f"round {story.rounds}: {key} lost {len(gone)} records")
+                    old = [offset for offset in gone if dark - story.history.when[key][offset] > LATE]
+                    if key[0] == "timed" and old:
+                        story.wrong.append(f"round {story.rounds}: {key} lost {len(old)} records that were older than {LATE} s")
+                lost += story.verdict.lost
+                if story.wrong:
+                    break
+                story.history.forget(story.verdict.ends)
+            broker.kill()
+    table.row("power cut, flush.messages=10 and flush.ms=100", story.rounds, story.history.count() + lost, lost, story.wrong,
+              "at most 9 a partition, or young")
+
+
 def first_second(table, home, rounds, seed=1):
     """A new broker on a new disk each time, cut somewhere in its first second."""
     rng = random.Random(seed)
@@ -49,14 +127,17 @@ def first_second(table, home, rounds, seed=1):
         for done in range(1, rounds + 1):
             if done > 1:
                 disk.make()
-            history, known = History(), []
+            history, known, dark = History(), [], threading.Event()
+            disk.history = history
             with FaultyBroker(home / f"b{done}", [disk.path / "d1", disk.path / "d2"]) as broker:
                 broker.spawn()
-                client = threading.Thread(target=_greet, args=(broker.bootstrap, known), daemon=True)
+                client = threading.Thread(target=_greet, args=(broker.bootstrap, known, dark), daemon=True)
                 client.start()
                 load = Load(history, broker.bootstrap, "first", 2, ("idempotent", "plain"), seed=done)
                 with load:
                     time.sleep(rng.uniform(0, 1) ** 2)
+                    some_writeback(disk.path, rng)
+                    dark.set()
                     disk.cut_power()
                     broker.kill()
                 client.join(10)
@@ -77,13 +158,16 @@ def first_second(table, home, rounds, seed=1):
     table.row(f"power cut in the first second ({created} had a topic)", done, acked, 0, wrong)
 
 
-def _greet(bootstrap, known):
-    try:
-        with Client(bootstrap, 5) as client:
-            client.create("first", 2, {"flush.messages": 1})
-            known.append("first")
-    except (OSError, RuntimeError):
-        pass
+def _greet(bootstrap, known, dark):
+    while not dark.is_set():
+        try:
+            with Client(bootstrap, 0) as client:
+                client.create("first", 2, {"flush.messages": 1})
+                if not dark.is_set():
+                    known.append("first")
+                return
+        except (OSError, RuntimeError):
+            dark.wait(0.005)
 
 
 def topic_ids(client):

@@ -181,7 +181,58 @@ def configuration():
     yield b"# a comment\n! another\nkey = a\\\n   b\\u0041\n\\ x:\\t\nzookeeper.connect=h:2181\nbroker.id=0\n"
 
 
-TARGETS = {"configuration": configuration, "metadata": metadata, "small_files": small_files, "batches": batches, "logs": logs, "messages": messages}
+def command_lines():
+    """Kind, text; arguments a line each."""
+    texts = [
+        [b"--topic\norders\n--partitions=3\n--config\na=b\n--offset\n-7", b"--list\n--decoder\nx", b"--help", b"--version\n--\nrest"],
+        [b"format\n-c\nf\n--cluster-id\nx\n-s", b"format\n-gsc\nf\n-t=x", b"info\n--conf=f", b"format\n--help", b"version-mapping\n-r\n4.3",
+         b"format\n-c\nf\n-t\nx\n-I\n1@h:1:AAAAAAAAAAAAAAAAAAAAAQ\n--feature\na=1"],
+        [b"parse.key=true\nkey.separator=:\n\nk:v\r\nl:w\nm", b"parse.headers=true\nheaders.separator=,\nnull.marker=N\n\na:b,c:d\tv\nN\tN"],
+        [b'{"partitions":[{"topic":"orders","partition":0,"offset":5}],"version":1}', b'[1.5e3,-0,true,null,"\\u00e4\\n",{}]'],
+        [b"SCRAM-SHA-256=[name=alice,password=x]", b'SCRAM-SHA-512=[name="a",salt="MWx2NHBkbnc0",saltedpassword="MWx2NHBkbnc0",iterations=4096]'],
+        [b"orders", b'"a.*, b[cd]+"', b"(x|y){2}"],
+        [b"localhost:9092,[::1]:9093", b"a sentence that is somewhat longer than one line of the help of a tool may be at most"],
+        [b"3000@h:9093:AAAAAAAAAAAAAAAAAAAAAQ,1@[::1]:1:AAAAAAAAAAAAAAAAAAAAAg", b"metadata.version=30\nkraft.version=1"],
+        [b"-2147483648", b"9223372036854775807"]]
+    for kind, of_kind in enumerate(texts):
+        for text in of_kind:
+            yield bytes([kind]) + text
+
+
+DUMPED = [".log", ".index", ".timeindex", ".snapshot", ".txnindex"]
+
+
+def dumps():
+    """How (0, or 2: repair checksums; options; file; log, index and the file), or 1, decoder, key, value."""
+    for directory in sorted((ROOT / "src/storage/testdata").iterdir()):
+        if not directory.is_dir():
+            continue
+        for path in sorted(directory.iterdir()):
+            if path.suffix not in DUMPED or path.stat().st_size > 3000:
+                continue
+            beside = [path.with_suffix(suffix) for suffix in (".log", ".index")]
+            files = b"".join(sized(each.read_bytes() if each.exists() else b"") for each in (*beside, path))
+            for options in (1, 2, 8, 4, 1 | 1 << 7):
+                yield struct.pack(">BHB", 2, options, DUMPED.index(path.suffix)) + files
+    for path in sorted((ROOT / "src/hosting/testdata").glob("**/*.checkpoint")):
+        if path.stat().st_size < 4000:
+            yield struct.pack(">BHB", 2, 3 << 7, 6) + sized(b"") + sized(b"") + sized(path.read_bytes())
+    for _, batch in kafka_batches():
+        if len(batch) < 2000:
+            yield struct.pack(">BHB", 0, 3, 0) + sized(batch) + sized(b"") + sized(batch)
+    for message, version, body in conformance_instances():
+        if not message.endswith(("Key", "Value", "Record")) or len(body) > 300:
+            continue
+        part = struct.pack(">h", version) + body
+        if message in METADATA_TYPES:
+            yield b"\x01\x03" + sized(b"") + bytes([1, METADATA_TYPES[message], version]) + body
+            continue
+        for topic in range(3):
+            yield b"\x01" + bytes([topic | 8]) + sized(struct.pack(">h", 2) + b"\0\0") + part
+            yield b"\x01" + bytes([topic | 8]) + sized(part)
+
+
+TARGETS = {"command_lines": command_lines, "dumps": dumps, "configuration": configuration, "metadata": metadata, "small_files": small_files, "batches": batches, "logs": logs, "messages": messages}
 
 
 def main():

@@ -99,6 +99,7 @@ void BrokerProcess::died() {
   // must not believe it. So the machine goes with the process.
   replace_machine_ = host_.last_crash() == sim::Crash::process && disks_fail_;
   ++deaths_;
+  history_.broker_died();
   tasks_.reset();
   broker_.reset();
   state_ = State::down;
@@ -111,6 +112,7 @@ void BrokerProcess::start_later() {
     if (state_ != State::down) return;
     if (!host_.alive()) host_.restart();
     if (std::exchange(replace_machine_, false)) return host_.crash(sim::Crash::power);
+    if (auto action = std::exchange(before_start_, {})) action();
     start();
   });
 }

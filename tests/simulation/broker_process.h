@@ -1,6 +1,7 @@
 // A broker on a simulated host: starts, dies, is started again, as often as the story wants.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class BrokerProcess {
 
   // The next start crashes at its n-th disk call that changes something; 0: it does not.
   void crash_next_start(std::uint64_t n, sim::Crash kind);
+  // Called once, before the next start, while nothing runs.
+  void before_next_start(std::function<void()> action) { before_start_ = std::move(action); }
   // While disks fail, a broker may refuse to start.
   void let_disks_fail(bool failing) { disks_fail_ = failing; }
 
@@ -62,6 +65,7 @@ class BrokerProcess {
   bool again_ = false;
   bool disks_fail_ = false;
   bool replace_machine_ = false;
+  std::function<void()> before_start_;
   std::uint64_t crash_next_start_ = 0;
   sim::Crash crash_kind_ = sim::Crash::process;
   std::optional<std::string> refusal_;

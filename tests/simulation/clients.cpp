@@ -24,10 +24,8 @@ std::string value_of(const PartitionName& partition, int producer, int number, s
 
 }  // namespace
 
-Clients::Clients(sim::World& world, sim::Host& host, History& history, sim::Chance chance,
-                 std::vector<TopicPlan> topics)
-    : world_(world),
-      host_(host.number()),
+Clients::Clients(sim::Host& host, History& history, sim::Chance chance, std::vector<TopicPlan> topics)
+    : host_(host.number()),
       environment_(host.environment()),
       home_(*host.environment().reactors.front()),
       history_(history),
@@ -128,6 +126,7 @@ Task<void> Clients::produce_life(const ProducerPlan& plan, sim::Chance& chance, 
     auto waiting = pause(plan.pause_max, chance);
     co_await std::move(waiting);
   }
+  if (chance.one_in(6)) co_return;  // as if it were killed: what is under way may arrive or not
   auto closing = out.close();
   [[maybe_unused]] const auto closed = co_await std::move(closing);  // each record was told of its own end
 }
@@ -194,7 +193,16 @@ Task<void> Clients::read_partition(client::Client& client, PartitionName partiti
   for (std::int64_t at = log.start; at < log.end;) {
     auto polling = consumer.poll(1s);
     const auto batch = co_await std::move(polling);
-    if (!batch) continue;
+    if (!batch) {
+      if (!history_.shrinks(partition)) continue;
+      // Perhaps the beginning went in the meantime.
+      auto again = ask([&] { return consumer.beginning_offsets({partition}); });
+      log.start = co_await std::move(again);
+      log.records.erase(log.records.begin(), log.records.lower_bound(log.start));
+      at = std::max(at, log.start);
+      consumer.seek(partition, at);
+      continue;
+    }
     for (const client::Record& record : *batch) {
       history_.saw(reader, partition, record.offset(), record.value().value_or(""));
       log.records.emplace(record.offset(), record.value().value_or(""));
@@ -228,21 +236,57 @@ Task<void> Clients::administrate(int rounds, sim::Chance chance) {
     auto waiting = pause(2s, chance);
     co_await std::move(waiting);
     ++operations_;
-    if (made_.empty() || chance.one_in(2)) {
+    if (made_.empty() || chance.one_in(3)) {
+      const auto partitions = static_cast<std::int32_t>(chance.between(1, 3));
       const client::TopicSpec spec{.name = fmt::format("made-{}-{}-{}", host_, number, round),
-                                   .partitions = static_cast<std::int32_t>(chance.between(1, 3))};
+                                   .partitions = partitions};
       auto making = admin.create_topic(spec);
       const auto made = co_await std::move(making);
-      if (made) made_[spec.name] = {.id = made->id};
+      if (made) made_[spec.name] = {.id = made->id, .partitions = partitions};
+      continue;
+    }
+    if (chance.one_in(3)) {
+      auto deleting = delete_records(admin, chance);
+      co_await std::move(deleting);
       continue;
     }
     const auto picked = std::next(made_.begin(), static_cast<std::ptrdiff_t>(chance.below(made_.size())));
     const auto [name, topic] = *picked;
     if (!topic.there) continue;
+    if (chance.one_in(2)) {
+      const std::int32_t wanted = topic.partitions + static_cast<std::int32_t>(chance.between(1, 2));
+      auto adding = admin.create_partitions(name, wanted, std::nullopt);
+      const auto added = co_await std::move(adding);
+      if (added) made_[name].partitions = wanted;
+      continue;
+    }
     made_.erase(picked);  // until it is answered nobody knows
     auto deleting = admin.delete_topics({name});
     const auto deleted = co_await std::move(deleting);
     if (deleted && !deleted->front().error) made_[name] = {.id = topic.id, .there = false};
+  }
+}
+
+// Of a partition that may shrink, up to somewhere that was seen, or everything.
+Task<void> Clients::delete_records(client::Admin& admin, sim::Chance& chance) {
+  std::vector<PartitionName> shrinking;
+  for (const PartitionName& partition : partitions()) {
+    if (history_.shrinks(partition)) shrinking.push_back(partition);
+  }
+  if (shrinking.empty()) co_return;
+  const PartitionName partition = shrinking[chance.below(shrinking.size())];
+  const std::int64_t highest = history_.highest_seen(partition);
+  std::int64_t before = -1;
+  if (highest > 0 && !chance.one_in(3))
+    before = static_cast<std::int64_t>(chance.below(static_cast<std::uint64_t>(highest)));
+  const unsigned deaths = history_.deaths();
+  std::map<PartitionName, std::int64_t> wanted{{partition, before}};
+  auto deleting = admin.delete_records(std::move(wanted));
+  const auto deleted = co_await std::move(deleting);
+  if (!deleted) co_return;
+  const auto found = deleted->find(partition);
+  if (found != deleted->end() && !found->second.error) {
+    history_.deleted_before(partition, found->second.low_watermark, deaths);
   }
 }
 
@@ -257,12 +301,37 @@ Task<void> Clients::check_topics() {
       co_await std::move(waiting);
       continue;
     }
+    std::vector<Uuid> expected;
     for (const auto& [name, made] : made_) {
       // By its id: an old request that was long on its way may make a deleted topic's name anew.
       const bool listed = std::ranges::any_of(*topics, [&](const auto& topic) { return topic.id == made.id; });
+      if (listed && made.there) expected.push_back(made.id);
       if (listed == made.there) continue;
       history_.fail(fmt::format("R8: topic {} was {} and is {}", name, made.there ? "made" : "deleted",
                                 listed ? "there" : "not there"));
+    }
+    auto checking = check_partitions(admin, std::move(expected));
+    co_await std::move(checking);
+    co_return;
+  }
+}
+
+Task<void> Clients::check_partitions(client::Admin& admin, std::vector<Uuid> ids) {
+  for (;;) {
+    if (ids.empty()) co_return;
+    auto describing = admin.describe_topics(ids);
+    const auto described = co_await std::move(describing);
+    if (!described) {
+      auto waiting = pause(again_max, chance_);
+      co_await std::move(waiting);
+      continue;
+    }
+    for (const client::TopicDescription& topic : *described) {
+      const auto made = made_.find(topic.name);
+      if (made == made_.end() || topic.error) continue;
+      if (topic.partitions.size() >= static_cast<std::size_t>(made->second.partitions)) continue;
+      history_.fail(fmt::format("R8: topic {} has {} partitions, {} were promised", topic.name, topic.partitions.size(),
+                                made->second.partitions));
     }
     co_return;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "client/admin.h"
 #include "client/client.h"
 #include "history.h"
 #include "runtime/simulation/world.h"
@@ -20,7 +21,8 @@ namespace sim = runtime::simulation;
 struct TopicPlan {
   std::string name;
   std::int32_t partitions = 1;
-  bool lazy = false;  // no flush.messages=1
+  bool lazy = false;     // no flush.messages=1
+  bool shrinks = false;  // records are deleted, by retention and by request
   std::map<std::string, std::string> configs;
 };
 
@@ -38,14 +40,14 @@ struct ProducerPlan {
 
 class Clients {
  public:
-  Clients(sim::World& world, sim::Host& host, History& history, sim::Chance chance, std::vector<TopicPlan> topics);
+  Clients(sim::Host& host, History& history, sim::Chance chance, std::vector<TopicPlan> topics);
   ~Clients();
 
   // Makes the topics; again and again, until all are there.
   runtime::Task<void> make_topics();
   void start_producer(ProducerPlan plan);
   void start_reader(client::Properties properties);
-  // Makes and deletes topics of its own.
+  // Makes and deletes topics of its own, adds partitions to them, deletes records of topics that shrink.
   void start_admin(int rounds);
   // Producers and the admin have done what they had to.
   bool done() const { return running_ == 0; }
@@ -66,12 +68,13 @@ class Clients {
   runtime::Task<void> read(client::Properties properties, sim::Chance chance);
   runtime::Task<void> read_life(client::Client& client, sim::Chance& chance);
   runtime::Task<void> administrate(int rounds, sim::Chance chance);
+  runtime::Task<void> delete_records(client::Admin& admin, sim::Chance& chance);
+  runtime::Task<void> check_partitions(client::Admin& admin, std::vector<Uuid> ids);
   runtime::Task<void> read_partition(client::Client& client, PartitionName partition, History::FinalLog& log);
   runtime::Task<void> pause(runtime::Duration max, sim::Chance& chance);
   client::Properties with_servers(client::Properties properties) const;
   std::vector<PartitionName> partitions() const;
 
-  sim::World& world_;
   unsigned host_;
   runtime::Environment& environment_;
   runtime::Reactor& home_;
@@ -85,6 +88,7 @@ class Clients {
   struct Made {
     Uuid id;
     bool there = true;  // else deleted
+    std::int32_t partitions = 0;
   };
   std::map<std::string, Made> made_;  // the admin's topics, where their state is known
   runtime::TaskGroup tasks_;

@@ -22,6 +22,21 @@ bool History::lazy(const PartitionName& partition) const {
   return std::ranges::find(lazy_, partition.topic) != lazy_.end();
 }
 
+bool History::shrinks(const PartitionName& partition) const {
+  return std::ranges::find(shrinking_, partition.topic) != shrinking_.end();
+}
+
+void History::deleted_before(const PartitionName& partition, std::int64_t offset, unsigned deaths) {
+  Deleted& deleted = deleted_[partition];
+  if (deaths == deleted.deaths) offset = std::max(offset, deleted.before);
+  deleted = {offset, deaths};
+}
+
+std::int64_t History::highest_seen(const PartitionName& partition) const {
+  const auto found = seen_.find(partition);
+  return found == seen_.end() || found->second.empty() ? -1 : found->second.rbegin()->first;
+}
+
 std::size_t History::begin(Write write) {
   write.begun = ++step_;
   write.cuts_before = cuts_;
@@ -52,11 +67,15 @@ void History::saw(int reader, const PartitionName& partition, std::int64_t offse
   ++reads_;
   // R5. A reader of a lazy topic finds its position gone after a power cut; the story starts another one then.
   const auto position = positions_.find({reader, partition});
-  if (position != positions_.end() && offset != position->second + 1) {
-    fail(
-        fmt::format("R5: reader {} of {} sees offset {} after {}", reader, shown(partition), offset, position->second));
+  // One whose position was deleted goes to the beginning, and a crash may have taken that back.
+  const auto follows = [&](const Position& before) {
+    return offset == before.offset + 1 || (shrinks(partition) && (offset > before.offset || before.deaths != deaths_));
+  };
+  if (position != positions_.end() && !follows(position->second)) {
+    fail(fmt::format("R5: reader {} of {} sees offset {} after {}", reader, shown(partition), offset,
+                     position->second.offset));
   }
-  positions_[{reader, partition}] = offset;
+  positions_[{reader, partition}] = {offset, deaths_};
   // R4.
   const auto write = by_value_.find(value);
   if (write == by_value_.end() || writes_[write->second].partition.topic != partition.topic) {
@@ -75,9 +94,24 @@ void History::saw(int reader, const PartitionName& partition, std::int64_t offse
 void History::check(const std::map<PartitionName, FinalLog>& logs) {
   check_acknowledged(logs);
   check_lost_ends(logs);
+  check_returned(logs);
   check_once_and_in_order(logs);
   check_real_time();
   check_seen(logs);
+  check_starts(logs);
+}
+
+void History::check_starts(const std::map<PartitionName, FinalLog>& logs) {
+  for (const auto& [partition, log] : logs) {
+    if (!shrinks(partition) && log.start != 0) {
+      fail(fmt::format("R9: {} begins at {}, and nobody deleted anything", shown(partition), log.start));
+    }
+    const auto deleted = deleted_.find(partition);
+    if (deleted != deleted_.end() && deleted->second.deaths == deaths_ && log.start < deleted->second.before) {
+      fail(fmt::format("R9: of {} all before {} was deleted, it begins at {}", shown(partition), deleted->second.before,
+                       log.start));
+    }
+  }
 }
 
 void History::check_acknowledged(const std::map<PartitionName, FinalLog>& logs) {
@@ -124,6 +158,27 @@ void History::check_lost_ends(const std::map<PartitionName, FinalLog>& logs) {
   }
 }
 
+// What one power cut took, and whose offset was given anew, is not brought back by another.
+void History::check_returned(const std::map<PartitionName, FinalLog>& logs) {
+  std::map<std::pair<PartitionName, std::int64_t>, const Write*> newest;
+  for (const Write& write : writes_) {
+    if (!write.offset || !lazy(write.partition)) continue;
+    const Write*& known = newest[{write.partition, *write.offset}];
+    if (known == nullptr || known->cuts_before < write.cuts_before) known = &write;
+  }
+  for (const Write& write : writes_) {
+    if (!write.offset || !lazy(write.partition)) continue;
+    const Write& later = *newest.at({write.partition, *write.offset});
+    if (later.cuts_before <= write.cuts_after) continue;
+    const auto log = logs.find(write.partition);
+    if (log == logs.end()) continue;
+    const auto found = log->second.records.find(*write.offset);
+    if (found == log->second.records.end() || found->second != write.value) continue;
+    fail(fmt::format("R2: '{}' is back at {} {}, which was given to '{}' since", write.value.substr(0, 40),
+                     shown(write.partition), *write.offset, later.value.substr(0, 40)));
+  }
+}
+
 void History::check_once_and_in_order(const std::map<PartitionName, FinalLog>& logs) {
   allowed_duplicates_ = 0;
   for (const auto& [partition, log] : logs) {
@@ -140,7 +195,7 @@ void History::check_once_and_in_order(const std::map<PartitionName, FinalLog>& l
       if (!write.idempotent) continue;
       if (const auto [place, first] = places.try_emplace(value, offset); !first) {
         // As often as the broker was started while it was under way, and again in the order of sending.
-        const unsigned starts = write.starts_after - write.starts_before;
+        const unsigned starts = (write.ended > 0 ? write.starts_after : starts_) - write.starts_before;
         if (!write.one_in_flight && copies[value]++ < starts) {
           ++allowed_duplicates_;
           continue;

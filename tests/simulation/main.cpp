@@ -1,7 +1,9 @@
 // klamm_simulate: runs stories, each of one seed. docs/simulation.md tells what a story is.
 //
 //   klamm_simulate --seeds 1-100 [--jobs 2] [--log FILE]   many; the last line is 'N passed, N failed, 0 skipped'
+//   klamm_simulate --more 1000 [--jobs 2] [--log FILE]     so many that the log file does not hold yet
 //   klamm_simulate --seed 7 [--trace]                      one, again and again the same; the trace goes to stdout
+//   klamm_simulate --torn-tails                            a log, torn at every byte of its end
 //   klamm_simulate --summary [--log FILE]                  what all runs came to
 //   klamm_simulate_planted --plant NAME ...                with a bug (base/plant.h); ends at the first seed that finds
 //   it
@@ -24,6 +26,7 @@
 
 #include "base/plant.h"
 #include "story.h"
+#include "torn_tails.h"
 
 namespace klamm::simulation {
 namespace {
@@ -34,15 +37,18 @@ struct Command {
   std::uint64_t from = 1;
   std::uint64_t to = 0;
   unsigned jobs = 2;
+  std::uint64_t more = 0;
   bool trace = false;
   bool summary = false;
+  bool torn_tails = false;
   std::string plant;
   std::string log = KLAMM_SEEDS_LOG;  // runs add to it
 };
 
 int usage() {
   fmt::print(stderr,
-             "usage: klamm_simulate --seeds FROM-TO [--jobs N] [--log FILE] | --seed N [--trace] | --summary\n");
+             "usage: klamm_simulate {{--seeds FROM-TO | --more N}} [--jobs N] [--log FILE] | --seed N [--trace] | "
+             "--summary\n");
   return 2;
 }
 
@@ -52,6 +58,10 @@ std::optional<Command> parse(int count, char** arguments) {
     const std::string_view name = arguments[i];
     if (name == "--trace") {
       command.trace = true;
+      continue;
+    }
+    if (name == "--torn-tails") {
+      command.torn_tails = true;
       continue;
     }
     if (name == "--summary") {
@@ -67,6 +77,8 @@ std::optional<Command> parse(int count, char** arguments) {
       if (dash == std::string::npos) return std::nullopt;
       command.from = std::strtoull(value.c_str(), nullptr, 10);
       command.to = std::strtoull(value.c_str() + dash + 1, nullptr, 10);
+    } else if (name == "--more") {
+      command.more = std::strtoull(value.c_str(), nullptr, 10);
     } else if (name == "--jobs") {
       command.jobs = static_cast<unsigned>(std::max(1l, std::strtol(value.c_str(), nullptr, 10)));
     } else if (name == "--plant") {
@@ -77,8 +89,18 @@ std::optional<Command> parse(int count, char** arguments) {
       return std::nullopt;
     }
   }
-  if (command.to < command.from && !command.summary) return std::nullopt;
+  if (command.to < command.from && !command.summary && !command.torn_tails && command.more == 0) return std::nullopt;
   return command;
+}
+
+std::uint64_t highest_seed(const std::string& log) {
+  std::uint64_t highest = 0;
+  std::ifstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("seed "))
+      highest = std::max<std::uint64_t>(highest, std::strtoull(line.c_str() + 5, nullptr, 10));
+  }
+  return highest;
 }
 
 #ifdef KLAMM_PLANTS
@@ -92,7 +114,8 @@ constexpr std::string_view plants[] = {"none",
                                        "checkpoint-ahead",
                                        "unsynced-roll",
                                        "good-batch-truncated",
-                                       "lost-wake-up"};
+                                       "lost-wake-up",
+                                       "tail-behind-end"};
 
 bool put_plant(std::string_view name) {
   const auto found = std::ranges::find(plants, name);
@@ -105,6 +128,14 @@ bool put_plant(std::string_view) {
   return false;
 }
 #endif
+
+int run_torn_tails() {
+  const TornTails tails = open_torn_tails();
+  for (const std::string& failure : tails.failures) fmt::print("{}\n", failure);
+  const auto failed = std::min<std::uint64_t>(tails.opened, tails.failures.size());
+  fmt::print("{} passed, {} failed, 0 skipped\n", tails.opened - failed, failed);
+  return failed == 0 ? 0 : 1;
+}
 
 // Reads the lines that runs left. A seed that was run again counts once for each run.
 int summarize(const Command& command) {
@@ -255,9 +286,14 @@ int run_many(const Command& command, const char* program) {
 
 int main(int count, char** arguments) {
   using namespace klamm::simulation;
-  const auto command = parse(count, arguments);
+  auto command = parse(count, arguments);
   if (!command) return usage();
   if (command->summary) return summarize(*command);
+  if (command->torn_tails) return run_torn_tails();
+  if (command->more > 0) {
+    command->from = highest_seed(command->log) + 1;
+    command->to = command->from + command->more - 1;
+  }
   if (!command->plant.empty() && !put_plant(command->plant)) {
     fmt::print(stderr, "no bug '{}' can be planted in this program\n", command->plant);
     return 2;

@@ -9,8 +9,9 @@ namespace klamm::simulation {
 
 using namespace std::chrono_literals;
 
-Nemesis::Nemesis(sim::World& world, BrokerProcess& broker, std::vector<sim::Host*> clients, sim::Chance chance)
-    : world_(world), broker_(broker), clients_(std::move(clients)), chance_(chance) {}
+Nemesis::Nemesis(sim::World& world, BrokerProcess& broker, std::vector<sim::Host*> clients, History& history,
+                 sim::Chance chance)
+    : world_(world), broker_(broker), clients_(std::move(clients)), history_(history), chance_(chance) {}
 
 void Nemesis::begin() {
   left_ = static_cast<unsigned>(chance_.between(4, 10));
@@ -33,7 +34,7 @@ void Nemesis::plan_next() {
 
 void Nemesis::strike() {
   // No story without two of them.
-  switch (broker_.deaths() < 2 ? chance_.below(5) : chance_.below(10)) {
+  switch (broker_.deaths() < 2 ? chance_.below(5) : chance_.below(11)) {
     case 0:
     case 1:
     case 2:
@@ -54,6 +55,14 @@ void Nemesis::strike() {
       break;
     case 8:
       fail_disk();
+      break;
+    case 9:
+      broker_.before_next_start([this] { damage(); });
+      if (chance_.one_in(2)) {
+        crash();
+      } else {
+        broker_.stop(true);
+      }
       break;
     default:
       broker_.host().jump_wall(std::chrono::minutes(chance_.one_in(2) ? -30 : 30));
@@ -130,6 +139,27 @@ void Nemesis::fail_disk() {
   });
 }
 
+// A bit flips in a derived file, or a part of it is zeros: what it said is in the log too.
+void Nemesis::damage() {
+  sim::SimulatedDisk& disk = broker_.host().disk();
+  std::vector<std::string> files;
+  for (const std::string& path : disk.files()) {
+    if (path.find("__cluster_metadata") != std::string::npos || disk.content(path).empty()) continue;
+    if (path.ends_with(".index") || path.ends_with(".timeindex") || path.ends_with(".snapshot")) files.push_back(path);
+  }
+  for (std::uint64_t i = chance_.between(1, 3); i > 0 && !files.empty(); --i) {
+    const std::string& path = files[chance_.below(files.size())];
+    const std::uint64_t size = disk.content(path).size();
+    const std::uint64_t at = chance_.below(size);
+    if (chance_.one_in(2)) {
+      disk.flip_bit(path, at, static_cast<unsigned>(chance_.below(8)));
+    } else {
+      disk.zero(path, at, chance_.between(1, size - at));
+    }
+    history_.damaged(path);
+  }
+}
+
 void Nemesis::heal() {
   world_.trace().add(world_.now(), "story", "everything is healed");
   world_.wire().heal_all();
@@ -137,6 +167,7 @@ void Nemesis::heal() {
   temper.reset_one_in = temper.refuse_one_in = temper.phantom_one_in = 0;
   if (failing_ == 0) broker_.host().disk().clear_faults();
   broker_.crash_next_start(0, sim::Crash::power);
+  broker_.before_next_start({});
   broker_.host().cancel_crash();
   for (sim::Host* client : clients_) client->resume();
   broker_.host().resume();

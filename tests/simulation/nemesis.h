@@ -11,7 +11,8 @@ namespace klamm::simulation {
 
 class Nemesis {
  public:
-  Nemesis(sim::World& world, BrokerProcess& broker, std::vector<sim::Host*> clients, sim::Chance chance);
+  Nemesis(sim::World& world, BrokerProcess& broker, std::vector<sim::Host*> clients, History& history,
+          sim::Chance chance);
 
   void begin();
   // Nothing more will go wrong, and what did is healed.
@@ -25,11 +26,13 @@ class Nemesis {
   void cut();
   void pause();
   void fail_disk();
+  void damage();
   void heal();
 
   sim::World& world_;
   BrokerProcess& broker_;
   std::vector<sim::Host*> clients_;
+  History& history_;
   sim::Chance chance_;
   unsigned left_ = 0;
   unsigned failing_ = 0;  // disks that are not yet replaced

@@ -66,21 +66,30 @@ class Story {
  private:
   void plan_topics() {
     std::vector<std::string> lazy;
-    const auto add = [&](std::string name, bool is_lazy) {
+    std::vector<std::string> shrinking;
+    const auto add = [&](std::string name, bool is_lazy, bool shrinks) {
       TopicPlan plan{.name = std::move(name),
                      .partitions = static_cast<std::int32_t>(chance_.between(1, 3)),
                      .lazy = is_lazy,
+                     .shrinks = shrinks,
                      .configs = {}};
       if (!is_lazy) plan.configs["flush.messages"] = "1";
       if (is_lazy && chance_.one_in(3)) plan.configs["flush.ms"] = std::to_string(chance_.between(10, 2000));
       if (chance_.one_in(2)) plan.configs["segment.ms"] = std::to_string(chance_.between(100, 5000));
       if (chance_.one_in(2)) plan.configs["index.interval.bytes"] = std::to_string(chance_.between(0, 2000));
+      if (chance_.one_in(2)) plan.configs["file.delete.delay.ms"] = std::to_string(chance_.between(0, 5000));
       if (is_lazy) lazy.push_back(plan.name);
+      if (shrinks) {
+        shrinking.push_back(plan.name);
+        if (chance_.one_in(2)) plan.configs["retention.bytes"] = std::to_string(chance_.between(0, 50'000));
+        if (chance_.one_in(2)) plan.configs["retention.ms"] = std::to_string(chance_.between(1000, 20'000));
+      }
       topics_.push_back(std::move(plan));
     };
-    add("synced", false);
-    if (!chance_.one_in(3)) add("lazy", true);
-    history_ = std::make_unique<History>(std::move(lazy));
+    add("synced", false, false);
+    if (!chance_.one_in(3)) add("lazy", true, false);
+    if (chance_.one_in(2)) add("short", chance_.one_in(3), true);
+    history_ = std::make_unique<History>(std::move(lazy), std::move(shrinking));
   }
 
   config::Properties broker_properties() {
@@ -92,7 +101,11 @@ class Story {
         {"log.dirs", directories},
         {"auto.create.topics.enable", "false"},
         {"log.flush.offset.checkpoint.interval.ms", std::to_string(chance_.between(100, 60000))},
-        {"log.initial.task.delay.ms", std::to_string(chance_.between(0, 5000))}};
+        {"log.initial.task.delay.ms", std::to_string(chance_.between(0, 5000))},
+        {"log.retention.check.interval.ms", std::to_string(chance_.between(500, 20'000))}};
+    if (chance_.one_in(2)) {
+      properties["metadata.log.max.record.bytes.between.snapshots"] = std::to_string(chance_.between(1, 20'000));
+    }
     return properties;
   }
 
@@ -131,9 +144,9 @@ class Story {
     for (std::uint64_t i = 1; i <= 2; ++i) {
       sim::Host& host = world_.add_host(fmt::format("client-{}", i));
       client_hosts_.push_back(&host);
-      clients_.push_back(std::make_unique<Clients>(world_, host, *history_, chance_.fork(), topics_));
+      clients_.push_back(std::make_unique<Clients>(host, *history_, chance_.fork(), topics_));
     }
-    Nemesis nemesis(world_, *broker_, client_hosts_, chance_.fork());
+    Nemesis nemesis(world_, *broker_, client_hosts_, *history_, chance_.fork());
     nemesis.begin();  // also the first start is not safe
     broker_->start();
     world_.run(*client_hosts_[0], clients_[0]->make_topics(), patience);
