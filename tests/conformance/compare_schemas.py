@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools/schemagen"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from language import OPEN_END, PRIMITIVES, read_schemas
+from language import PRIMITIVES, read_schemas
 from reference import parse_range, read_jars, within
 
 # In 3.9 only, and not ours.

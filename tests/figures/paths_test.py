@@ -3,6 +3,7 @@
 
 Allowed (docs/testing.md): 1 recv, 1 pwritev, 1 send per produce; 1 recv, 1 send, 1 sendfile per fetch; epoll_wait and the
 residency probe apart; 2 % on top for index pages, preallocation, write-behind and rolls. Global allocations: none.
+An extra call or allocation that is planted into recv() must be seen.
 """
 import mmap
 import os
@@ -19,7 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
 import wire  # noqa: E402
 from harness import Broker, Checks  # noqa: E402
 
-REQUESTS = 10_000
+REQUESTS, PLANTED_REQUESTS = 10_000, 1_000
+CALLS, ALLOCATIONS = 3.06, 0.02  # a request, at most
 TOPIC = "paths"
 APART = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "cachestat", "preadv2", "restart_syscall", "futex", "syscall_0x1c3"}
 
@@ -27,12 +29,9 @@ APART = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "cachestat", "preadv2", "r
 class Allocations:
     """The counter that malloc_count.so keeps."""
 
-    def __init__(self, directory):
+    def __init__(self, library, directory):
         self.path = directory / "count"
         self.path.write_bytes(b"\0" * 4096)
-        library = directory / "malloc_count.so"
-        source = pathlib.Path(__file__).with_name("malloc_count.c")
-        subprocess.run(["clang-19", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
         self.environment = {"LD_PRELOAD": str(library), "COUNT_FILE": str(self.path)}
         with open(self.path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 4096)
@@ -53,53 +52,83 @@ def system_calls(pid, action):
         return {name: int(calls) for name, calls in re.findall(r"^(\w+)\s+(\d+)\s*$", out.read(), re.M) if name != "total"}
 
 
+def compiled(directory, name):
+    library = directory / f"{name}.so"
+    source = pathlib.Path(__file__).with_name(f"{name}.c")
+    subprocess.run(["clang-19", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    return library
+
+
+class Consumer:
+    """Reads on, some batches of 15 records (16 KiB) at a time, from the beginning again at the end."""
+
+    def __init__(self, records):
+        self.records, self.position = records, 1
+
+    def next_fetch(self, batches):
+        request = wire.fetch(TOPIC, self.position, max_bytes=16384 * batches)
+        self.position += 15 * batches
+        if self.position > self.records:
+            self.position = 1
+        return request
+
+
+def produced(answer):
+    assert wire.produce_error(TOPIC, answer)[0] == 0, answer
+
+
+def fetched(answer):
+    assert len(answer) > 15_000, len(answer)
+
+
+def measure(environment, allocations, requests):
+    """Of each path: its name, global allocations a request, system calls a request, which."""
+    os.environ.update(environment)
+    with Broker({"klamm.io.uring": "off", "klamm.reactors": "1"}) as broker:
+        for name in environment:
+            os.environ.pop(name)
+        connection = wire.Connection(broker.bootstrap)
+        connection.ask(wire.create_topic(TOPIC))
+        wire.wait_for_topic(connection, TOPIC)
+        small = wire.produce(TOPIC, wire.batch([b"v" * 1000] * 15, int(time.time() * 1000)))  # old ones would be deleted
+        consumer = Consumer(15 * requests)
+
+        def run(request, check):
+            for _ in range(requests):
+                check(connection.ask(request()))
+
+        # Longer answers leave by sendfile, and what stands behind the records in the response needs a send of its own.
+        for what, request, check in (("produce 15 KB", lambda: small, produced),
+                                     ("fetch 15 KB", lambda: consumer.next_fetch(1), fetched),
+                                     ("fetch 61 KB", lambda: consumer.next_fetch(4), fetched)):
+            run(request, check)
+            before = allocations.count()
+            run(request, check)
+            allocated = (allocations.count() - before) / requests
+            calls = system_calls(broker.process.pid, lambda r=request, c=check: run(r, c))
+            mean = sum(number for name, number in calls.items() if name not in APART) / requests
+            detail = ", ".join(f"{name} {number / requests:.3f}" for name, number in sorted(calls.items(), key=lambda c: -c[1]))
+            yield what, allocated, mean, detail
+        connection.close()
+
+
 def main():
     checks = Checks("warm path")
-    with tempfile.TemporaryDirectory() as directory:
-        allocations = Allocations(pathlib.Path(directory))
-        os.environ.update(allocations.environment)
-        with Broker({"klamm.io.uring": "off", "klamm.reactors": "1"}) as broker:
-            for name in allocations.environment:
-                os.environ.pop(name)
-            connection = wire.Connection(broker.bootstrap)
-            connection.ask(wire.create_topic(TOPIC))
-            wire.wait_for_topic(connection, TOPIC)
-            small = wire.produce(TOPIC, wire.batch([b"v" * 1000] * 15, 1_700_000_000_000))
-            # A consumer that reads on, a batch of 15 records at a time (16 KiB), and one that reads four (64 KiB).
-            position = [1]
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        allocations = Allocations(compiled(directory, "malloc_count"), directory)
+        for what, allocated, mean, detail in measure(allocations.environment, allocations, REQUESTS):
+            checks.check(f"{what}: {allocated:.4f} global allocations a request", allocated < ALLOCATIONS)
+            checks.check(f"{what}: {mean:.3f} system calls a request ({detail})", 0 < mean <= CALLS)
 
-            def next_fetch(batches):
-                request = wire.fetch(TOPIC, position[0], max_bytes=16384 * batches)
-                position[0] += 15 * batches
-                if position[0] > 15 * REQUESTS:
-                    position[0] = 1
-                return request
-
-            def run(request, check):
-                for _ in range(REQUESTS):
-                    check(connection.ask(request() if callable(request) else request))
-
-            def produced(answer):
-                assert wire.produce_error(TOPIC, answer)[0] == 0, answer
-
-            def fetched(answer):
-                assert len(answer) > 15_000, len(answer)
-
-            # 64 KiB leave by sendfile, and what stands behind the records in the response needs a send of its own.
-            for what, request, check, allowed in (("produce 15 KB", small, produced, 3.06),
-                                                  ("fetch 15 KB", lambda: next_fetch(1), fetched, 3.06),
-                                                  ("fetch 61 KB", lambda: next_fetch(4), fetched, 4.08)):
-                run(request, check)
-                before = allocations.count()
-                run(request, check)
-                each = (allocations.count() - before) / REQUESTS
-                checks.check(f"{what}: {each:.4f} global allocations a request", each < 0.02)
-                calls = system_calls(broker.process.pid, lambda r=request, c=check: run(r, c))
-                counted = {name: number for name, number in calls.items() if name not in APART}
-                mean = sum(counted.values()) / REQUESTS
-                detail = ", ".join(f"{name} {number / REQUESTS:.3f}" for name, number in sorted(calls.items(), key=lambda c: -c[1]))
-                checks.check(f"{what}: {mean:.3f} system calls a request ({detail})", 0 < mean <= allowed)
-            connection.close()
+        preload = f"{allocations.environment['LD_PRELOAD']}:{compiled(directory, 'planted')}"
+        for plant in ("call", "allocation"):
+            environment = allocations.environment | {"LD_PRELOAD": preload, "PLANT": plant}
+            for what, allocated, mean, _ in measure(environment, allocations, PLANTED_REQUESTS):
+                if plant == "call":
+                    checks.check(f"{what}: a planted system call is seen ({mean:.3f} a request)", mean > CALLS)
+                else:
+                    checks.check(f"{what}: a planted allocation is seen ({allocated:.3f} a request)", allocated >= ALLOCATIONS)
     return checks.close()
 
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KLAMM = ROOT / "build" / "release" / "klamm"
+KLAMM = pathlib.Path(os.environ.get("KLAMM_BINARY") or ROOT / "build" / "release" / "klamm")
 CACHE = ROOT / "build" / "interop"
 
 
@@ -22,20 +22,23 @@ def free_port():
 class Broker:
     """One node. `kill()` is kill -9, `stop()` SIGTERM; `start()` again opens the same directory on the same port."""
 
-    def __init__(self, settings=None, keep=False):
+    patience = 30  # seconds until it listens
+
+    def __init__(self, settings=None, keep=False, binary=KLAMM, host="127.0.0.1"):
         self.external = os.environ.get("KLAMM_BOOTSTRAP")
         self.directory = None
         if self.external:
             self.bootstrap = self.external
             return
         self.keep = keep
+        self.binary = binary
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="klamm-interop-"))
         self.port = free_port()
-        self.bootstrap = f"127.0.0.1:{self.port}"
+        self.bootstrap = f"{host}:{self.port}"
         values = {
             "node.id": "1",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"PLAINTEXT://{host}:{self.port}",
+            "advertised.listeners": f"PLAINTEXT://{host}:{self.port}",
             "log.dirs": str(self.directory / "data"),
         }
         values.update(settings or {})
@@ -49,9 +52,9 @@ class Broker:
         if self.external:
             return
         with open(self.log, "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen([str(KLAMM), "server-start", str(self.properties)], stdout=log, stderr=log,
+            self.process = subprocess.Popen([str(self.binary), "server-start", str(self.properties)], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the broker ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
@@ -60,7 +63,7 @@ class Broker:
                     return
             except OSError:
                 time.sleep(0.01)
-        raise RuntimeError(f"the broker did not listen in 30 s:\n{self.log.read_text()[-4000:]}")
+        raise RuntimeError(f"the broker did not listen in {self.patience} s:\n{self.log.read_text()[-4000:]}")
 
     def stop(self):
         if self.external or self.process is None:

@@ -100,10 +100,23 @@ PRODUCE_TOPIC = {
 }
 
 
+# Batches of the open transaction of "wtx", made of the producer's id and epoch.
+IN_TRANSACTION = {
+    "transactional produce ok": lambda pid, epoch: batch(attributes=0x10, pid=pid, pepoch=epoch, seq=0),
+    "transactional produce to partition not added (v11: tv1)": lambda pid, epoch: batch(attributes=0x10, pid=pid, pepoch=epoch, seq=0),
+    "transactional produce to partition not added, v12 (tv2 adds it)": lambda pid, epoch: batch(attributes=0x10, pid=pid, pepoch=epoch, seq=0),
+    "transactional produce wrong epoch": lambda pid, epoch: batch(attributes=0x10, pid=pid, pepoch=epoch + 1, seq=1),
+    "non-transactional batch of same pid in open txn": lambda pid, epoch: batch(pid=pid, pepoch=epoch, seq=5),
+    "produce with fenced epoch": lambda pid, epoch: batch(attributes=0x10, pid=pid, pepoch=epoch - 1, seq=1),
+}
+
+
 def produce(case, version, request, state):
     acks = int((re.search(r"acks=(-?\d+)", request) or [0, "-1"])[1])
     partition = {"unknown partition": 99, "negative partition": -1}.get(case, 0)
-    body = {"Index": partition, "Records": PRODUCE.get(case, batch)()}
+    partition = 1 if "partition not added" in case else partition
+    records = IN_TRANSACTION[case](*state.producer) if case in IN_TRANSACTION else PRODUCE.get(case, batch)()
+    body = {"Index": partition, "Records": records}
     topic = {"PartitionData": [body] * (2 if case == "same partition twice" else 1)}
     if version >= 13:
         topic["TopicId"] = {"v13 unknown topic id": UNKNOWN_ID, "v13 zero topic id": ZERO}.get(case) or state.topic_id("w1")
@@ -112,6 +125,8 @@ def produce(case, version, request, state):
     values = {"Acks": acks, "TimeoutMs": 0 if case == "timeout 0 acks -1" else 5000, "TopicData": [] if case == "no topics" else [topic]}
     if case in ("transactional id given, non-transactional batch", "transactional batch of unknown txn"):
         values["TransactionalId"] = "wtxn"
+    if case in IN_TRANSACTION:
+        values["TransactionalId"] = "wtx"
     return values
 
 
@@ -139,7 +154,7 @@ def fetch(case, version, request, state):
         "MaxWaitMs": {"offset = high watermark (waits)": 300, "max_wait -1": -1}.get(case, 300),
         "MinBytes": {"min_bytes 0, at end": 0, "min_bytes -1": -1}.get(case, 1),
         "MaxBytes": {"max_bytes 0": 0, "max_bytes -1": -1, "max_bytes 1": 1}.get(case, 1 << 20),
-        "IsolationLevel": 9 if case == "isolation 9" else 0,
+        "IsolationLevel": {"isolation 9": 9, "read_committed in open txn": 1}.get(case, 0),
         "Topics": [] if none else [entry],
     }
     if version >= 7:
@@ -158,7 +173,7 @@ def list_offsets(case, version, request, state):
         partition["CurrentLeaderEpoch"] = 99
     values = {"ReplicaId": -1, "Topics": [{"Name": topic, "Partitions": [partition] * (2 if case == "duplicate partition" else 1)}]}
     if version >= 2:
-        values["IsolationLevel"] = 9 if case == "isolation 9" else 0
+        values["IsolationLevel"] = {"isolation 9": 9, "last stable offset in open txn": 1}.get(case, 0)
     return values
 
 
@@ -316,6 +331,31 @@ def describe_configs(case, version, request, state):
     return {"Resources": [{"ResourceType": kind, "ResourceName": name, "ConfigurationKeys": keys}]}
 
 
+# --- groups ------------------------------------------------------------------------------------------------------------------
+
+MEMBER_ID = "AAAAAAAAAAAAAAAAAAAAAQ"
+
+
+def consumer_group_heartbeat(case, version, request, state):
+    joins = {"GroupId": "wcg", "MemberId": MEMBER_ID, "RebalanceTimeoutMs": 60000, "SubscribedTopicNames": ["w2"], "TopicPartitions": []}
+    if case.startswith("group id of a classic group"):
+        state.ask("OffsetCommit", 8, {"GroupId": "wgo", "GenerationIdOrMemberEpoch": -1, "MemberId": "",
+                                      "Topics": [{"Name": "w1", "Partitions": [{"PartitionIndex": 0, "CommittedOffset": 5}]}]})
+    return {**joins, **{
+        "empty group": {"GroupId": ""}, "empty member id": {"MemberId": ""}, "epoch -3": {"MemberEpoch": -3},
+        "epoch 5 unknown member": {"MemberEpoch": 5}, "unknown assignor": {"ServerAssignor": "zzz"},
+        "null subscription at epoch 0": {"SubscribedTopicNames": None}, "bad regex": {"SubscribedTopicNames": None, "SubscribedTopicRegex": "("},
+        "rebalance timeout -1 at epoch 0": {"RebalanceTimeoutMs": -1},
+        "owned partitions not empty at epoch 0": {"TopicPartitions": [{"TopicId": UNKNOWN_ID, "Partitions": [0]}]}, "join ok": {},
+        "fenced epoch 99": {"MemberEpoch": 99}, "leave": {"MemberEpoch": -1}, "group id of a classic group with offsets (wgo)": {"GroupId": "wgo"},
+    }[case]}
+
+
+def join_group(case, version, request, state):
+    return {"GroupId": "wcg", "SessionTimeoutMs": 30000, "RebalanceTimeoutMs": 30000, "MemberId": "", "ProtocolType": "consumer",
+            "Protocols": [{"Name": "range", "Metadata": b"\0\0\0\0\0\0\xff\xff\xff\xff"}]}
+
+
 # --- the rest ----------------------------------------------------------------------------------------------------------------
 
 def api_versions(case, version, request, state):
@@ -328,7 +368,7 @@ def init_producer_id(case, version, request, state):
     given = {"idempotent (null id)": (None, 60000, -1, -1), "transactional": ("wtx", 60000, -1, -1),
              "timeout too large (> transaction.max.timeout.ms 900000)": ("wtx2", 900001, -1, -1), "timeout 0": ("wtx2", 0, -1, -1),
              "timeout -1": ("wtx2", -1, -1, -1), "empty transactional id": ("", 60000, -1, -1), "pid given, epoch -1": ("wtx2", 60000, 5, -1),
-             "unknown pid with epoch": ("wtx3", 60000, 5, 0), "null id with pid": (None, 60000, 5, 0), "null id, timeout 0": (None, 0, -1, -1),
+             "unknown pid with epoch": ("wtx3", 60000, 5, 0), "null id with pid": (None, 60000, 5, -1), "null id, timeout 0": (None, 0, -1, -1),
              "re-init bumps epoch": ("wtx", 60000, -1, -1)}[case]
     return dict(zip(("TransactionalId", "TransactionTimeoutMs", "ProducerId", "ProducerEpoch"), given))
 
@@ -351,7 +391,8 @@ BUILDERS = {
     "OffsetForLeaderEpoch": offset_for_leader_epoch, "InitProducerId": init_producer_id, "CreatePartitions": create_partitions,
     "DeleteTopics": delete_topics, "AlterConfigs": alter_configs, "IncrementalAlterConfigs": incremental_alter_configs, "DescribeConfigs": describe_configs,
     "DeleteRecords": delete_records, "ListPartitionReassignments": lambda *_: {"TimeoutMs": 5000, "Topics": None}, "DescribeLogDirs": describe_log_dirs,
-    "DescribeCluster": describe_cluster, "DescribeTopicPartitions": describe_topic_partitions,
+    "ConsumerGroupHeartbeat": consumer_group_heartbeat, "ConsumerGroupDescribe": lambda *_: {"GroupIds": ["wgnone"]}, "JoinGroup": join_group,
+    "ListConfigResources": lambda *_: {"ResourceTypes": []}, "DescribeCluster": describe_cluster, "DescribeTopicPartitions": describe_topic_partitions,
 }
 
 

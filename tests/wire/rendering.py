@@ -60,6 +60,7 @@ MASKS = (
     (re.compile(r"Port=\d+"), "Port=<port>"),
     (re.compile(r"Host=[\w.]+"), "Host=<host>"),
     (re.compile(r"ClusterId=[\w-]+"), "ClusterId=<cluster>"),
+    (re.compile(r"\bw-[0-9a-f]{8}-[0-9a-f-]{27}"), "w-<uuid>"),
     (re.compile(r"SessionId=[1-9]\d*"), "SessionId=<session>"),
     (re.compile(r"ProducerId=\d+"), "ProducerId=<pid>"),
     (re.compile(r"LogDir=[^,}]+"), "LogDir=<dir>"),

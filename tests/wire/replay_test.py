@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "interop"), str(HERE.parent / "figures")]
@@ -33,6 +34,54 @@ class State:
 
     def __init__(self, bootstrap, messages):
         self.bootstrap, self.messages, self.session, self.ids = bootstrap, messages, 0, {}
+        self.producer = None  # of "wtx": its id and epoch
+
+    def ask(self, name, version, values):
+        api = codec.Api(self.messages, name, version)
+        connection = wire.Connection(self.bootstrap)
+        answer = api.response(connection.ask(api.request(values)))
+        connection.close()
+        return answer
+
+    def wait_for(self, what):
+        deadline = time.monotonic() + 20
+        while not what():
+            if time.monotonic() > deadline:
+                raise TimeoutError("what a row needs did not come")
+            time.sleep(0.02)
+
+    def find_transactions(self):
+        """The topic of transactions is made, and its partition of "wtxn" answers."""
+        self.wait_for(lambda: self.ask("FindCoordinator", 1, {"Key": "wtxn", "KeyType": 1})["ErrorCode"] == 0)
+        self.wait_for(lambda: self.ask("DescribeTransactions", 0, {"TransactionalIds": ["wtxn", "wtx", "wtx3"]})["TransactionStates"][0]["ErrorCode"]
+                      == 105)
+
+    def begin_transaction(self):
+        its = dict(zip(("V3AndBelowProducerId", "V3AndBelowProducerEpoch"), self.producer))
+        self.ask("AddPartitionsToTxn", 3, {**its, "V3AndBelowTransactionalId": "wtx", "V3AndBelowTopics": [{"Name": "w1", "Partitions": [0]}]})
+
+    def end_transaction(self):
+        its = dict(zip(("ProducerId", "ProducerEpoch"), self.producer))
+        self.ask("EndTxn", 3, {**its, "TransactionalId": "wtx", "Committed": False})
+        self.wait_for(lambda: self.ask("DescribeTransactions", 0, {"TransactionalIds": ["wtx"]})["TransactionStates"][0]["TransactionState"]
+                      == "CompleteAbort")
+
+    def ask(self, name, version, values):
+        api = codec.Api(self.messages, name, version)
+        connection = wire.Connection(self.bootstrap)
+        answer = api.response(connection.ask(api.request(values)))
+        connection.close()
+        return answer
+
+    def find_coordinator(self, group):
+        """The topic of the groups is made with the first look-up, and takes a while to be there."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.ask("FindCoordinator", 3, {"Key": group, "KeyType": 0})["ErrorCode"] == 0:
+                if self.ask("OffsetFetch", 7, {"GroupId": group, "Topics": None})["ErrorCode"] == 0:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(f"no coordinator for {group}")
 
     def topic_id(self, name):
         if name not in self.ids:
@@ -97,7 +146,14 @@ def play_versions(state, case, request):
     return answer, "closed" if answer == "CLOSED" else connection_state(connection)
 
 
+# What has to be so before a row is played.
+BEFORE = {"transactional batch of unknown txn": State.find_transactions, "transactional produce ok": State.begin_transaction,
+          "re-init bumps epoch": State.end_transaction}
+
+
 def play_request(state, area, case, request):
+    if case in BEFORE:
+        BEFORE[case](state)
     name, version = re.match(r"(\w+) v(\d+)", request).groups()
     api = codec.Api(state.messages, name, int(version))
     connection = wire.Connection(state.bootstrap)
@@ -106,6 +162,8 @@ def play_request(state, area, case, request):
         return answer, "closed" if answer == "CLOSED" else connection_state(connection)
     # An ApiVersions request that fails is answered in the form of its own version, an unknown version in that of 0.
     values = api.response(answer[0])
+    if case in ("transactional", "re-init bumps epoch"):
+        state.producer = (values["ProducerId"], values["ProducerEpoch"])
     if name == "Fetch" and values.get("SessionId"):
         state.session = values["SessionId"]
     if name == "Fetch":
@@ -137,6 +195,7 @@ def main():
     counts = {"equal": 0, "known": 0, "failed": 0}
     with Broker() as broker:
         state = State(broker.bootstrap, codec.messages())
+        state.find_coordinator("wcg")
         for area, case, request, expected, after in rows():
             try:
                 if area == "frame":

@@ -9,8 +9,11 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from harness import Broker, free_port  # noqa: E402  (the path comes first)
+from harness import ROOT, Broker, free_port  # noqa: E402  (the path comes first)
 from kafka_tools_test import VERSION, libraries  # noqa: E402
+
+# What numbers call as KAFKA_PATH/bin/NAME.sh, with the class of Apache Kafka that stands behind it.
+TOOLS = {"kafka-topics": "org.apache.kafka.tools.TopicCommand", "kafka-acls": "org.apache.kafka.tools.AclCommand"}
 
 SETTINGS = {
     "num.partitions": "4",
@@ -22,14 +25,26 @@ SETTINGS = {
     "transaction.state.log.min.isr": "1",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
+    "group.share.min.record.lock.duration.ms": "1000",
 }
 
 
-SCENARIOS = {"default": {}, "noautocreate": {"auto.create.topics.enable": "false"}}
+SCENARIOS = {
+    "default": {},
+    "noautocreate": {"auto.create.topics.enable": "false"},
+    "authorizer": {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+    },
+}
 
 
-def klamm(scenario):
-    return Broker(SETTINGS | SCENARIOS[scenario])
+class Klamm(Broker):
+    """Our broker from a binary of its own, so that a build beside it does not touch it. `path` has the tools in bin/."""
+
+    def __init__(self, scenario, binary):
+        self.path = ROOT
+        super().__init__(SETTINGS | SCENARIOS[scenario], binary=binary)
 
 
 class Kafka:
@@ -51,7 +66,8 @@ class Kafka:
         }
         properties = self.directory / "server.properties"
         properties.write_text("".join(f"{key}={value}\n" for key, value in (values | SETTINGS | SCENARIOS[scenario]).items()))
-        java = ["java", "-Xmx1G", "-cp", f"{libraries()}/*"]
+        self.path = self.tools()
+        java = ["java", "-Xmx768m", "-cp", f"{libraries()}/*"]
         self.log = self.directory / "server.log"
         with open(self.log, "a", encoding="utf-8") as log:
             subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties)],
@@ -67,6 +83,16 @@ class Kafka:
                     return
             except OSError:
                 time.sleep(0.1)
+
+    def tools(self):
+        """A directory whose bin/ has Apache Kafka's own tools."""
+        path = self.directory / "kafka"
+        (path / "bin").mkdir(parents=True)
+        for name, tool in TOOLS.items():
+            script = path / "bin" / f"{name}.sh"
+            script.write_text(f"#!/bin/sh\nexec java -Xmx128m -XX:TieredStopAtLevel=1 -cp '{libraries()}/*' {tool} \"$@\"\n", encoding="utf-8")
+            script.chmod(0o755)
+        return path
 
     def __enter__(self):
         return self

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Writes the tables of docs/interop.md from numbers.tsv and from what the last runs of the suite left in results.tsv."""
+import collections
+import sys
+
+import suite
+
+PAGE = suite.ROOT / "docs" / "interop.md"
+BEGIN, END = "<!-- report -->\n", "<!-- end of report -->"
+
+
+def last_results():
+    """{(key, broker): (state, tries, seconds)}; of Klamm's lines those of the last binary that ran the number."""
+    found = {}
+    for line in (suite.HOME.parent / "results.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        key, broker, state, tries, seconds, *_ = line.split("\t")
+        found[key, broker.split("@")[0] + ("/consumer" if broker.endswith("/consumer") else "")] = (state, tries, float(seconds))
+    return found
+
+
+def cell(result):
+    if result is None:
+        return "not run"
+    state, tries, seconds = result
+    return f"{state}, {seconds:.0f} s" + (f", try {tries}" if tries != "1" else "")
+
+
+def running(rows, found):
+    yield "| number | name | Apache Kafka 4.3.1 | Klamm |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        yield (f"| {row.name_in_table} | {row.name} | {cell(found.get((row.key, 'kafka')))} | "
+               f"{cell(found.get((row.key, 'klamm')))}{'; ' + row.note if row.note else ''} |")
+
+
+def waiting(rows):
+    by_capability = collections.defaultdict(list)
+    for row in rows:
+        by_capability[row.needs].append(row)
+    yield "| waits for | number | name | Apache Kafka: classic groups | consumer groups | note |"
+    yield "|---|---|---|---|---|---|"
+    for capability, group in by_capability.items():
+        for row in group:
+            where = f" ({row.scenario})" if row.scenario != "default" else ""
+            yield (f"| {capability} | {row.name_in_table}{where} | {row.name} | {row.kafka['classic'] or 'not run'} | "
+                   f"{row.kafka['consumer'] or 'not run'} | {row.note} |")
+
+
+def main():
+    rows, found = suite.table(), last_results()
+    runs, waits = [row for row in rows if not row.needs], [row for row in rows if row.needs]
+    ours = sum(found.get((row.key, "klamm"), ("",))[0] == "passed" for row in runs)
+    theirs = sum(found.get((row.key, "kafka"), ("",))[0] == "passed" for row in runs)
+    text = "\n".join([f"{len(rows)} rows: {len(runs)} run, of them {theirs} pass on Apache Kafka and {ours} on Klamm; {len(waits)} wait.", "",
+                      *running(runs, found), "", *waiting(waits), ""])
+    page = PAGE.read_text(encoding="utf-8")
+    head, rest = page.split(BEGIN)
+    PAGE.write_text(head + BEGIN + text + END + rest.split(END)[1], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
