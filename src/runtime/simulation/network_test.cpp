@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "runtime/simulation/disk.h"
 #include "runtime/task_group.h"
 #include "runtime/waiting.h"
@@ -26,6 +29,8 @@ class Echo final : AcceptEvents {
   }
   std::size_t clients() const { return clients_.size(); }
   std::size_t gone() const { return gone_; }
+  // Before what arrived is read.
+  std::function<void()> at_bytes = [] {};
 
  private:
   struct Client final : SocketEvents {
@@ -34,6 +39,7 @@ class Echo final : AcceptEvents {
       socket->want(true, false);
     }
     void on_readable() override {
+      echo.at_bytes();
       std::byte buffer[256];
       const IoResult got = socket->read(buffer);
       if (got.status == IoStatus::end || got.status == IoStatus::failed) {
@@ -219,6 +225,29 @@ TEST(SimulatedNetworkTest, APeerThatIsKilledResets) {
   EXPECT_EQ(world.line->status.status, IoStatus::failed);
   EXPECT_EQ(world.line->status.error, ECONNRESET);
   EXPECT_EQ(world.connected(5s), ETIMEDOUT);
+}
+
+// How many bytes of the stack below its caller something changed that is not running there any more.
+[[gnu::noinline]] std::ptrdiff_t stack_bytes_changed_by(const std::function<void()>& action) {
+  std::array<std::byte, 1 << 16> painted;
+  std::ranges::fill(painted, std::byte{0x55});
+  asm volatile("" : : "r"(painted.data()) : "memory");
+  action();
+  asm volatile("" : : "r"(painted.data()) : "memory");
+  return std::ranges::count_if(painted, [](std::byte byte) { return byte != std::byte{0x55}; });
+}
+
+TEST(SimulatedNetworkTest, ASocketInWhoseEventItsHostDiedForgetsTheEvent) {
+  NetworkWorld world(3);
+  ASSERT_EQ(world.connected(), 0);
+  world.echo->at_bytes = [&] {
+    world.server.crash(Crash::process);
+    throw HostCrashed("in an event");
+  };
+  std::ptrdiff_t changed = -1;
+  world.server.on_death([&] { changed = stack_bytes_changed_by([&] { world.echo.reset(); }); });
+  EXPECT_EQ(world.echoed("x"), "");
+  EXPECT_EQ(changed, 0) << "the socket wrote into a frame that is gone";
 }
 
 TEST(SimulatedNetworkTest, APeerWithoutPowerSaysNothingUntilItIsBack) {

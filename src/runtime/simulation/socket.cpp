@@ -46,12 +46,18 @@ bool SimulatedSocket::writable() const {
 void SimulatedSocket::turn() {
   ENSURE(events_ != nullptr, "a socket wants events that nobody listens to");
   bool destroyed = false;
+  // Also when the host dies in the event and what it throws goes through here: the socket outlives this frame.
+  struct Watch {
+    SimulatedSocket& socket;
+    const bool& destroyed;
+    ~Watch() {
+      if (!destroyed) socket.destroyed_ = nullptr;
+    }
+  } watch{*this, destroyed};
   destroyed_ = &destroyed;
   if (wants_read_ && readable()) events_->on_readable();
   if (destroyed) return;
   if (wants_write_ && writable()) events_->on_writable();
-  if (destroyed) return;
-  destroyed_ = nullptr;
 }
 
 IoResult SimulatedSocket::read(MutableBytes to) {
