@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Runs the tests: every part in turn, one line each, and the count at the end. See ./check."""
+"""Runs the tests, one line a part, and the count at the end. See ./check.
+
+Parts that count or time what the machine does run alone, one after another; those that mostly wait run two at a time."""
 import argparse
+import concurrent.futures
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -16,8 +20,9 @@ LOGS = ROOT / "build" / "check"
 class Part:
     """A command whose exit code decides. Its last 'N passed, N failed[, N skipped]' line counts; without one it is one test."""
 
-    def __init__(self, name, command, what, minutes=5, quick=False):
+    def __init__(self, name, command, what, minutes=5, quick=False, waits=False):
         self.name, self.command, self.what, self.minutes, self.quick = name, command, what, minutes, quick
+        self.waits = waits  # it needs neither the whole machine nor any time of it measured: another may run beside it
 
 
 def unit_parts():
@@ -32,48 +37,54 @@ def script(path):
     return [str(ROOT / path)]
 
 
-# What needs more than one room, in the order in which a failure tells most.
+# What needs more than one room: quick ones, then those that wait (the longest first, so that the two lanes end together), then
+# those that run alone.
 DEFAULT_PARTS = [
     Part("unit/simulation", [str(BUILD / "klamm_simulation_tests")], "unit tests of the simulated runtime", quick=True),
     Part("structure", [sys.executable, "tests/structure/check_layers_test.py"], "layers, planted violations", quick=True),
     Part("structure/rooms", [sys.executable, "tests/structure/rooms_test.py"], "authorizers, linked libraries, files the pages name", quick=True),
-    Part("structure/names", [sys.executable, "tests/structure/names_test.py"], "no script uses a name that is not there"),
     Part("fuzz", ["tools/fuzz", "replay"], "kept inputs and past findings of every fuzz target", quick=True),
     Part("client", [str(BUILD / "tests/client/klamm_client_stories")], "the client against a broker that misbehaves", quick=True),
-    Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10),
-    Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row"),
-    Part("wire/groups", [sys.executable, "tests/wire/groups_test.py"], "what Apache Kafka answers about groups, every version"),
+    Part("faults/checker", [sys.executable, "tests/faults/history_test.py"], "the checker of the faults sees planted losses", quick=True),
+    Part("report", [sys.executable, "tests/figures/report_test.py"], "which rounds of ./bench count, and what its page says", quick=True),
+
+    Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals", waits=True),
+    Part("interop/transactions", script("tests/interop/run") + ["transactions"],
+         "transactions: Java 4.4.0 and 2.1.1, a copy through kill -9", 10, waits=True),
+    Part("takeover", [sys.executable, "tests/takeover/takeover_test.py"],
+         "directories change hands between Apache Kafka and us", 10, waits=True),
+    Part("takeover/groups", [sys.executable, "tests/takeover/groups_test.py"], "groups change hands with their members alive", 10, waits=True),
+    Part("conformance", script("tests/conformance/run"), "every message and version against the Java classes", 10, waits=True),
+    Part("interop/kafka-tools", script("tests/interop/run") + ["kafka-tools"], "Apache Kafka 4.3.1's own tools", waits=True),
+    Part("interop/groups", script("tests/interop/run") + ["groups"], "consumer groups: kcat, python3-kafka, Java", 10, waits=True),
+    Part("transcripts", [sys.executable, "tests/transcripts/replay.py"], "what our tools print, command by command", waits=True),
+    Part("interop/kcat", script("tests/interop/run") + ["kcat"], "kcat: every codec, through kill -9 and SIGTERM", waits=True),
+    Part("interop/consumer-protocol", script("tests/interop/run") + ["consumer-protocol"],
+         "the consumer protocol: Java 4.4.0 and librdkafka", 10, waits=True),
+    Part("interop/java", script("tests/interop/run") + ["java"], "Java clients 4.4.0 and 2.1.1", waits=True),
+    Part("takeover/transactions", [sys.executable, "tests/takeover/transactions_test.py"],
+         "transactions change hands between Apache Kafka and us, open and ended ones", 10, waits=True),
+    Part("interop/confluent-kafka", script("tests/interop/run") + ["confluent-kafka"], "confluent-kafka of PyPI", waits=True),
+    Part("wire", [sys.executable, "tests/wire/replay_test.py"], "what Apache Kafka answers, row by row", waits=True),
+    Part("interop/python-kafka", script("tests/interop/run") + ["python-kafka"], "Debian's python3-kafka", waits=True),
+    Part("structure/names", [sys.executable, "tests/structure/names_test.py"], "no script uses a name that is not there", waits=True),
+    Part("interop/kafkajs", script("tests/interop/run") + ["kafkajs"], "kafkajs of npm", waits=True),
     Part("wire/transactions", [sys.executable, "tests/wire/transactions_test.py"],
-         "what Apache Kafka answers about transactions, every version"),
-    Part("disks", [sys.executable, "tests/server/disks_test.py"], "restarts, directories, retention, recovery, refusals"),
+         "what Apache Kafka answers about transactions, every version", waits=True),
+    Part("wire/groups", [sys.executable, "tests/wire/groups_test.py"], "what Apache Kafka answers about groups, every version", waits=True),
+
     Part("simulation", [str(BUILD / "tests/simulation/klamm_simulate"), "--seeds", "1-1000", "--log", "build/check/simulation-seeds.log"],
          "broker and clients in virtual time, a thousand stories"),
     Part("simulation/torn-tails", [str(BUILD / "tests/simulation/klamm_simulate"), "--torn-tails"],
          "a log torn at every byte of its last 64 KiB"),
     Part("simulation/planted", script("tests/simulation/planted"), "each planted bug is found, and again by its seed", 30),
-    Part("faults/checker", [sys.executable, "tests/faults/history_test.py"], "the checker of the faults sees planted losses", quick=True),
     Part("faults/short", [sys.executable, "tests/faults/faults_test.py", "--short"], "real faults, a minute of them", 10),
     Part("hostile/short", [sys.executable, "tests/hostile/hostile_test.py"], "hostile clients, a good one beside them", 10),
     Part("footprint", [sys.executable, "tests/figures/footprint_test.py"], "start, idle memory and wake-ups"),
     Part("paths", [sys.executable, "tests/figures/paths_test.py"], "system calls and allocations of a warm request"),
     Part("instructions", [sys.executable, "tests/figures/instructions_test.py"], "instructions of a warm request", 10),
     Part("figures/groups", [sys.executable, "tests/figures/group_memory_test.py"], "memory of groups and of members, idle and waiting"),
-    Part("report", [sys.executable, "tests/figures/report_test.py"], "which rounds of ./bench count, and what its page says", quick=True),
     Part("scale", [sys.executable, "tests/scale/scale_test.py", "small"], "1,000 partitions: restart, memory, descriptors"),
-    Part("transcripts", [sys.executable, "tests/transcripts/replay.py"], "what our tools print, command by command"),
-    Part("interop/kcat", script("tests/interop/run") + ["kcat"], "kcat: every codec, through kill -9 and SIGTERM"),
-    Part("interop/python-kafka", script("tests/interop/run") + ["python-kafka"], "Debian's python3-kafka"),
-    Part("interop/confluent-kafka", script("tests/interop/run") + ["confluent-kafka"], "confluent-kafka of PyPI"),
-    Part("interop/kafkajs", script("tests/interop/run") + ["kafkajs"], "kafkajs of npm"),
-    Part("interop/java", script("tests/interop/run") + ["java"], "Java clients 4.4.0 and 2.1.1"),
-    Part("interop/groups", script("tests/interop/run") + ["groups"], "consumer groups: kcat, python3-kafka, Java", 10),
-    Part("interop/transactions", script("tests/interop/run") + ["transactions"], "transactions: Java 4.4.0 and 2.1.1, a copy through kill -9", 10),
-    Part("interop/consumer-protocol", script("tests/interop/run") + ["consumer-protocol"], "the consumer protocol: Java 4.4.0 and librdkafka", 10),
-    Part("takeover", [sys.executable, "tests/takeover/takeover_test.py"], "directories change hands between Apache Kafka and us", 10),
-    Part("takeover/groups", [sys.executable, "tests/takeover/groups_test.py"], "groups change hands with their members alive", 10),
-    Part("takeover/transactions", [sys.executable, "tests/takeover/transactions_test.py"],
-         "transactions change hands between Apache Kafka and us, open and ended ones", 10),
-    Part("interop/kafka-tools", script("tests/interop/run") + ["kafka-tools"], "Apache Kafka 4.3.1's own tools"),
 ]
 
 FULL_PARTS = [
@@ -123,6 +134,9 @@ def counts_of(output, exit_code):
     return passed, failed, skipped
 
 
+PRINTING = threading.Lock()
+
+
 def run_part(part):
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / (part.name.replace("/", "-") + ".log")
@@ -142,12 +156,24 @@ def run_part(part):
     output = log.read_text(encoding="utf-8", errors="replace")
     passed, failed, skipped = counts_of(output, code)
     seconds = time.monotonic() - started
-    print(f"{'ok  ' if failed == 0 else 'FAIL'} {part.name:<28} {passed:>5} passed {failed:>3} failed {skipped:>3} skipped "
-          f"{seconds:7.1f} s", flush=True)
-    if failed:
-        print("".join(f"    {line}\n" for line in output.splitlines()[-16:]), end="")
-        print(f"    whole log: {log.relative_to(ROOT)}", flush=True)
+    with PRINTING:
+        print(f"{'ok  ' if failed == 0 else 'FAIL'} {part.name:<28} {passed:>5} passed {failed:>3} failed {skipped:>3} skipped "
+              f"{seconds:7.1f} s", flush=True)
+        if failed:
+            print("".join(f"    {line}\n" for line in output.splitlines()[-16:]), end="")
+            print(f"    whole log: {log.relative_to(ROOT)}", flush=True)
     return passed, failed, skipped
+
+
+def run_parts(parts):
+    """The sums. First those of the quick check, then what waits, two at a time, then what needs the machine for itself."""
+    waiting = [p for p in parts if p.waits]
+    alone = [p for p in parts if not p.waits]
+    results = [run_part(p) for p in alone if p.quick]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as lanes:
+        results += lanes.map(run_part, waiting)
+    results += [run_part(p) for p in alone if not p.quick]
+    return [sum(column) for column in zip(*results)]
 
 
 def build(targets):
@@ -190,9 +216,7 @@ def main():
     if not build(["all"]):
         print("0 passed, 1 failed, 0 skipped")
         return 1
-    totals = [0, 0, 0]
-    for part in parts:
-        totals = [a + b for a, b in zip(totals, run_part(part))]
+    totals = run_parts(parts)
     print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
     return 0 if totals[1] == 0 and totals[0] > 0 else 1
 

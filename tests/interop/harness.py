@@ -1,6 +1,7 @@
 """A broker to test against: Klamm's binary in a directory of its own, or, with KLAMM_BOOTSTRAP=host:port, one that runs."""
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -14,9 +15,17 @@ CACHE = ROOT / "build" / "interop"
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Nobody listens there, and no connection that somebody opens takes it: the kernel gives those ports from 32768 on. So a broker
+    that was killed gets it again."""
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+            return port
 
 
 class Broker:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Java clients: 4.4.0 (today's) and 2.1.1 (of 2018), compiled here against the published jars."""
-import os
 import re
 import subprocess
 import sys
 
+import fetched
 from harness import CACHE, Broker, Checks, ROOT
 
 # (version of kafka-clients, stories that its API has)
@@ -20,11 +20,7 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 
 def jars(version):
     directory = CACHE / f"java-{version}"
-    if not (directory / "libs").is_dir():
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "pom.xml").write_text(POM.format(version=version))
-        subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs.part"], cwd=directory, check=True)
-        os.rename(directory / "libs.part", directory / "libs")
+    fetched.jars(directory, POM.format(version=version))
     return directory
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Apache Kafka 4.3.1's own tools, run by class name, against a broker; its dump-log on that broker's files."""
-import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 
+import fetched
 from harness import CACHE, Broker, Checks
 
 VERSION = "4.3.1"
@@ -21,13 +21,7 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0
 
 
 def libraries():
-    directory = CACHE / f"kafka-{VERSION}"
-    if not (directory / "libs").is_dir():
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "pom.xml").write_text(POM)
-        subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs.part"], cwd=directory, check=True)
-        os.rename(directory / "libs.part", directory / "libs")
-    return directory / "libs"
+    return fetched.jars(CACHE / f"kafka-{VERSION}", POM)
 
 
 class Tools:

@@ -1,9 +1,12 @@
 """Apache Kafka of a given version, put together from Maven Central under build/interop/kafka-broker-VERSION, with a log that can be read."""
 import os
 import pathlib
-import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+import fetched  # noqa: E402  (the path comes first)
+
 CACHE = ROOT / "build" / "interop"
 
 LOG4J2 = """Configuration:
@@ -42,11 +45,7 @@ class Kafka:
     def __init__(self, version):
         self.version = version
         self.directory = CACHE / f"kafka-broker-{version}"
-        if not (self.directory / "libs").is_dir():
-            self.directory.mkdir(parents=True, exist_ok=True)
-            (self.directory / "pom.xml").write_text(pom(version))
-            subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs.part"], cwd=self.directory, check=True)
-            os.rename(self.directory / "libs.part", self.directory / "libs")
+        fetched.jars(self.directory, pom(version))
         (self.directory / "log4j2.yaml").write_text(LOG4J2)
         (self.directory / "log4j.properties").write_text(LOG4J)
 
