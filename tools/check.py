@@ -102,6 +102,10 @@ FULL_PARTS = [
     Part("interop/kcat-large", script("tests/interop/run") + ["kcat-large"], "1 GiB a codec through kcat, md5 in and out", 30),
     Part("interop/transactions-full", script("tests/interop/run") + ["transactions-full"], "a copy that is exactly once, 20 rounds of kills", 60),
     Part("interop/librdkafka", script("tests/interop/run") + ["librdkafka"], "librdkafka's own suite, against Apache Kafka too", 60),
+    Part("interop/librdkafka-consumer", script("tests/interop/run") + ["librdkafka", "--protocol", "consumer"],
+         "the same with the consumer protocol", 60),
+    Part("interop/librdkafka-idempotent", script("tests/interop/run") + ["librdkafka", "--idempotent"],
+         "the same with idempotent producers", 60),
 ]
 
 COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")

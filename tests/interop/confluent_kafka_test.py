@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""confluent-kafka of PyPI (today's librdkafka): producer, consumer by assign, admin."""
+"""confluent-kafka of PyPI (today's librdkafka): producer, consumer by assign, admin, classic groups, transactions."""
 import sys
 import time
 
@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
 
+import confluent_kafka_stories
 from harness import Broker, Checks
 
 TOPIC = "confluent.kafka"
@@ -15,7 +16,7 @@ TOPIC = "confluent.kafka"
 
 def main():
     checks = Checks(f"confluent-kafka {confluent_kafka.__version__} (librdkafka {confluent_kafka.libversion()[0]})")
-    with Broker() as broker:
+    with Broker({"group.initial.rebalance.delay.ms": "200"}) as broker:
         admin = AdminClient({"bootstrap.servers": broker.bootstrap})
         checks.attempt("create a topic", lambda: [f.result() for f in admin.create_topics([NewTopic(TOPIC, 3, 1)]).values()])
         checks.equal("describe the topic", 3, len(admin.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions))
@@ -64,6 +65,8 @@ def main():
         earliest = admin.list_offsets({TopicPartition(TOPIC, 0): OffsetSpec.earliest()})
         checks.equal("the log starts later", 100, list(earliest.values())[0].result().offset)
         checks.attempt("delete the topic", lambda: [f.result() for f in admin.delete_topics([TOPIC]).values()])
+        confluent_kafka_stories.groups(checks, broker)
+        confluent_kafka_stories.transactions(checks, broker)
     return checks.close()
 
 

@@ -1,5 +1,7 @@
-// kafkajs of npm: producer and admin. Usage: node kafkajs_test.js HOST:PORT (kafkajs found through NODE_PATH)
+// kafkajs of npm: producer, admin, groups, transactions. Usage: node kafkajs_test.js HOST:PORT (kafkajs found through NODE_PATH)
 const { Kafka, CompressionTypes, logLevel, ConfigResourceTypes } = require('kafkajs');
+
+const stories = require('./kafkajs_groups.js');
 
 const topic = 'kafka-js';
 let passed = 0, failed = 0;
@@ -40,6 +42,8 @@ async function main() {
   await admin.deleteTopics({ topics: [topic] });
   check('delete the topic', !(await admin.listTopics()).includes(topic));
   await admin.disconnect();
+  await stories.groups(kafka, check);
+  await stories.transactions(kafka, check);
 }
 
 main().catch((error) => check('no exception', false, error.stack)).finally(() => {

@@ -6,6 +6,7 @@
   run.py --compare             both; the number has to pass on Klamm when it passes on Kafka
   run.py --waiting             those that wait for a capability: which of them could be switched on
   run.py --protocol consumer   consumers of groups use the protocol of KIP-848
+  run.py --idempotent          all producers are idempotent
   run.py --write-table         puts what Apache Kafka answered so far into numbers.tsv, runs nothing
   run.py 0011 0073 ...         only these
 """
@@ -27,9 +28,9 @@ FIELDS = "number\tbroker\tstate\ttries\tseconds\twhat failed"
 class Results:
     """What has been run, a line each, so that a run that was cut off goes on. Klamm's lines hold for one binary only."""
 
-    def __init__(self, binary, protocol, fresh):
+    def __init__(self, binary, protocol, idempotent, fresh):
         self.stamp = str(int(binary.stat().st_mtime))
-        self.protocol = protocol
+        self.protocol, self.idempotent = protocol, idempotent
         self.path = suite.HOME.parent / "results.tsv"
         self.done = {}
         if fresh or not self.path.exists():
@@ -41,6 +42,8 @@ class Results:
 
     def name(self, broker, protocol=None):
         plain = f"klamm@{self.stamp}" if broker == "klamm" else broker
+        if protocol is None and self.idempotent:
+            plain += "/idempotent"
         protocol = protocol or self.protocol
         return plain if protocol == "classic" else f"{plain}/{protocol}"
 
@@ -64,9 +67,10 @@ def run_on(kind, scenario, rows, results, binary, options):
     logs.mkdir(parents=True, exist_ok=True)
     with brokers.Klamm(scenario, binary) if kind == "klamm" else brokers.Kafka(scenario) as broker:
         for row in left:
-            log = logs / f"{row.key}-{kind}{'' if options.protocol == 'classic' else '-' + options.protocol}.log"
+            variant = ("" if options.protocol == "classic" else "-" + options.protocol) + ("-idempotent" if options.idempotent else "")
+            log = logs / f"{row.key}-{kind}{variant}.log"
             for attempt in range(1, options.tries + 1):
-                outcome = suite.run_number(row, options.protocol, broker, log, options.minutes)
+                outcome = suite.run_number(row, options.protocol, broker, log, options.minutes, options.idempotent)
                 if outcome.state in ("passed", "skipped"):
                     break
             results.add(row, kind, outcome, attempt)
@@ -103,6 +107,7 @@ def main():
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--waiting", action="store_true")
     parser.add_argument("--protocol", choices=("classic", "consumer"), default="classic")
+    parser.add_argument("--idempotent", action="store_true")
     parser.add_argument("--write-table", action="store_true")
     parser.add_argument("--fresh", action="store_true", help="forget what was run before")
     parser.add_argument("--again", action="store_true", help="run also what failed on Apache Kafka before")
@@ -118,7 +123,7 @@ def main():
     kinds = ["kafka", "klamm"] if options.compare else [options.on]
     with tempfile.TemporaryDirectory(prefix="klamm-librdkafka-binary-") as directory:
         binary = pathlib.Path(shutil.copy2(os.path.realpath(brokers.KLAMM), directory))
-        results = Results(binary, options.protocol, options.fresh)
+        results = Results(binary, options.protocol, options.idempotent, options.fresh)
         if options.write_table:
             write_table(results)
             return 0

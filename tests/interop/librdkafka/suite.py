@@ -75,8 +75,9 @@ class Outcome:
         self.state, self.seconds, self.text = state, seconds, text
 
 
-def run_number(row, protocol, broker, log, minutes=10):
-    """One try of one number in a process and a directory of its own; its output goes to the file `log`."""
+def run_number(row, protocol, broker, log, minutes=10, idempotent=False):
+    """One try of one number in a process and a directory of its own; its output goes to the file `log`. `idempotent`: all its
+    producers are."""
     number = row.number
     runner = build()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="klamm-librdkafka-"))
@@ -98,7 +99,7 @@ def run_number(row, protocol, broker, log, minutes=10):
     scenario = "default" if row.scenario == "authorizer" else row.scenario  # the runner knows no scenario of that name
     started = time.monotonic()
     with open(log, "w", encoding="utf-8") as out:
-        process = subprocess.Popen([str(runner), "-L", "-K", "-p1", "-s", scenario], cwd=inside, env=environment,
+        process = subprocess.Popen([str(runner), "-L", "-K", "-p1", *(["-P"] if idempotent else []), "-s", scenario], cwd=inside, env=environment,
                                    stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
             code = process.wait(timeout=minutes * 60)
