@@ -5,6 +5,7 @@ A round is valid when neither the hypervisor nor other processes took more than 
 lines in build/bench/results.jsonl; a run that was cut off goes on where it was, with the same binary.
 """
 import argparse
+import fcntl
 import sys
 
 import render
@@ -32,6 +33,16 @@ def parsed():
     return options
 
 
+def alone():
+    """The lock that this run holds to its end: two at once would measure one another."""
+    lock = open(servers.CACHE / ".lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit("Another ./bench is running here.") from None
+    return lock
+
+
 def main():
     options = parsed()
     if options.list:
@@ -42,6 +53,7 @@ def main():
     if options.render:
         render.render(results.Results())
         return 0
+    lock = alone()  # noqa: F841  (held)
     lengths = runner.QUICK if options.quick else runner.Lengths()
     changed = {name: value for name in ("rounds", "seconds", "warm_up", "tries") if (value := getattr(options, name)) is not None}
     lengths = runner.dataclasses.replace(lengths, **changed)

@@ -20,6 +20,7 @@ import time
 
 import brokers
 import suite
+from harness import KLAMM
 
 TRIES = 3
 FIELDS = "number\tbroker\tstate\ttries\tseconds\twhat failed"
@@ -122,7 +123,7 @@ def main():
     suite.build()
     kinds = ["kafka", "klamm"] if options.compare else [options.on]
     with tempfile.TemporaryDirectory(prefix="klamm-librdkafka-binary-") as directory:
-        binary = pathlib.Path(shutil.copy2(os.path.realpath(brokers.KLAMM), directory))
+        binary = pathlib.Path(shutil.copy2(os.path.realpath(KLAMM), directory))
         results = Results(binary, options.protocol, options.idempotent, options.fresh)
         if options.write_table:
             write_table(results)
