@@ -99,6 +99,8 @@ FULL_PARTS = [
     Part("takeover/full", [sys.executable, "tests/takeover/matrix.py"], "twelve directories, every version, direction and kind of stop", 60),
     Part("takeover/docs", [sys.executable, "tests/takeover/docs_test.py"], "the commands of the takeover page, as they stand there", 20),
     Part("scale/full", [sys.executable, "tests/scale/scale_test.py", "full"], "10,000 and 50,000 partitions, 10 GB to recover, 200 segments", 60),
+    Part("interop/group-tools", script("tests/interop/run") + ["group-tools"],
+         "Apache Kafka 4.3.1's group tools and ours, at its broker and at ours: the same text", 20),
     Part("interop/kcat-large", script("tests/interop/run") + ["kcat-large"], "1 GiB a codec through kcat, md5 in and out", 30),
     Part("interop/transactions-full", script("tests/interop/run") + ["transactions-full"], "a copy that is exactly once, 20 rounds of kills", 60),
     Part("interop/librdkafka", script("tests/interop/run") + ["librdkafka"], "librdkafka's own suite, against Apache Kafka too", 60),

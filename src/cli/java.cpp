@@ -6,6 +6,18 @@
 
 namespace klamm::cli {
 
+JavaException::JavaException(const client::Error& error) : JavaException(error.exception_class(), error.message()) {
+  if (error.cause() != nullptr) cause_ = std::make_shared<JavaException>(*error.cause());
+}
+
+JavaException JavaException::unchecked(const JavaException& cause) {
+  return {"java.lang.RuntimeException", cause.to_string(), cause};
+}
+
+std::string JavaException::to_string() const {
+  return message_.empty() || message_ == "null" ? type_ : type_ + ": " + message_;
+}
+
 JavaException JavaException::execution(const client::Error& error) {
   const JavaException cause(error);
   return {"java.util.concurrent.ExecutionException", error.to_string(), cause};
@@ -17,12 +29,9 @@ JavaException JavaException::failed_to_create(std::string_view what, const clien
 }
 
 std::string JavaException::stack_trace() const {
-  std::string text = message_.empty() || message_ == "null" ? type_ : type_ + ": " + message_;
-  text += '\n';
+  std::string text = to_string() + '\n';
   for (const JavaException* cause = cause_.get(); cause != nullptr; cause = cause->cause_.get()) {
-    text += "Caused by: " + cause->type_;
-    if (!cause->message_.empty()) text += ": " + cause->message_;
-    text += '\n';
+    text += fmt::format("Caused by: {}\n", cause->to_string());
   }
   return text;
 }

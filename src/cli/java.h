@@ -24,9 +24,11 @@ class JavaException : public std::exception {
   JavaException(std::string type, std::string message) : type_(std::move(type)), message_(std::move(message)) {}
   JavaException(std::string type, std::string message, const JavaException& cause)
       : type_(std::move(type)), message_(std::move(message)), cause_(std::make_shared<JavaException>(cause)) {}
-  explicit JavaException(const client::Error& error) : JavaException(error.exception_class(), error.message()) {}
+  explicit JavaException(const client::Error& error);
   // As a future's get() throws it.
   static JavaException execution(const client::Error& error);
+  // A RuntimeException around an exception that has to be caught.
+  static JavaException unchecked(const JavaException& cause);
   // As Admin.create throws what is wrong with the configuration.
   static JavaException failed_to_create(std::string_view what, const client::Error& error);
 
@@ -34,6 +36,8 @@ class JavaException : public std::exception {
   // "null" when there is none.
   const std::string& message() const { return message_; }
   const std::shared_ptr<JavaException>& cause() const { return cause_; }
+  // "type: message", as Throwable.toString().
+  std::string to_string() const;
   // "type: message", lines of "Caused by: …" after it, and a line break: a stack trace without its frames.
   std::string stack_trace() const;
   const char* what() const noexcept override { return message_.c_str(); }

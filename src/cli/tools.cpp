@@ -8,10 +8,12 @@
 #include "cli/configs_tool.h"
 #include "cli/console_consumer_tool.h"
 #include "cli/console_producer_tool.h"
+#include "cli/consumer_groups_tool.h"
 #include "cli/delete_records_tool.h"
 #include "cli/dump_log_tool.h"
 #include "cli/friendly_tools.h"
 #include "cli/get_offsets_tool.h"
+#include "cli/groups_tool.h"
 #include "cli/log_dirs_tool.h"
 #include "cli/server_start_tool.h"
 #include "cli/server_stop_tool.h"
@@ -36,9 +38,11 @@ constexpr Tool all[] = {
     {"configs", "shows and changes the configuration of topics and brokers", configs_tool},
     {"console-consumer", "prints the records of topics", console_consumer_tool},
     {"console-producer", "publishes the lines of standard input", console_producer_tool},
+    {"consumer-groups", "lists and describes consumer groups, resets and deletes their offsets", consumer_groups_tool},
     {"delete-records", "deletes records before an offset", delete_records_tool},
     {"dump-log", "prints what stands in the files of a log directory", dump_log_tool},
     {"get-offsets", "prints offsets of partitions by time", get_offsets_tool},
+    {"groups", "lists groups of every type", groups_tool},
     {"log-dirs", "prints what lies in the log directories of brokers", log_dirs_tool},
     {"storage", "formats a node's directories and tells what is in them", storage_tool},
     {"takeover", "tells whether directories of Apache Kafka can be opened", takeover_tool},

@@ -1,6 +1,7 @@
 #include "client/admin.h"
 
 #include <algorithm>
+#include <set>
 
 #include "client/admin_call.h"
 #include "client/core.h"
@@ -82,7 +83,7 @@ Admin::Admin(Client& client) : configuration_error_(client.configuration_error()
 }
 
 MonoTime Admin::deadline() const {
-  return core_->now() + core_->settings().default_api_timeout;
+  return core_->now() + timeout_.value_or(core_->settings().default_api_timeout);
 }
 
 Task<Result<std::vector<TopicListing>>> Admin::list_topics() {
@@ -414,6 +415,30 @@ Task<Result<std::map<std::int32_t, std::vector<LogDirectoryDescription>>>> Admin
   co_return std::move(result);
 }
 
+namespace {
+
+// A topic whose metadata are an error: what Kafka's admin client says of each of its partitions, and once in its log.
+Error topic_failure(Core& core, const TopicPartition& partition, const Error& error, std::set<std::string>& logged) {
+  const std::string& topic = partition.topic;
+  const std::string begin = fmt::format("Failed to fetch metadata for partition {} due to ", partition.to_string());
+  std::string_view what = "unexpected error";
+  std::string text = fmt::format("{}unexpected error for topic `{}`", begin, topic);
+  if (error.code() == ErrorCode::topic_authorization_failed) {
+    what = "authorization failure";
+    text = begin + "topic authorization failure";
+  } else if (error.code() == ErrorCode::invalid_topic_exception) {
+    what = "invalid topic error";
+    text = fmt::format("{}invalid topic `{}`", begin, topic);
+  }
+  if (logged.insert(topic).second) {
+    handler_log(core, "PartitionLeaderStrategy")
+        .error("Received {} for topic {} in `Metadata` response\f{}", what, topic, error.to_string());
+  }
+  return Error(error.code(), text);
+}
+
+}  // namespace
+
 Task<Result<std::map<PartitionName, ListedOffset>>> Admin::list_offsets(
     std::map<PartitionName, std::int64_t> timestamps, Isolation isolation) {
   if (configuration_error_) co_return *configuration_error_;
@@ -421,16 +446,19 @@ Task<Result<std::map<PartitionName, ListedOffset>>> Admin::list_offsets(
   for (const auto& [name, timestamp] : timestamps) asked[internal(name)] = timestamp;
   const auto found = co_await look_up_offsets(*core_, std::move(asked), isolation, deadline());
   std::map<PartitionName, ListedOffset> result;
+  std::set<std::string> logged;
   for (const auto& [name, each] : found) {
     if (each.error && each.error->code() == ErrorCode::unsupported_version &&
         each.error->message() == error_message(ErrorCode::unsupported_version)) {
-      core_->log()
-          .named("org.apache.kafka.clients.admin.internals.ListOffsetsHandler",
-                 fmt::format("[AdminClient clientId={}] ", core_->settings().client_id))
+      handler_log(*core_, "ListOffsetsHandler")
           .error("ListOffsets request for topic partition {} failed due to an unexpected error {}", name.to_string(),
                  error_name(each.error->code()));
     }
-    result[external(name)] = {each.offset, each.timestamp, each.leader_epoch, each.error};
+    ListedOffset& listed = result[external(name)] = {each.offset, each.timestamp, each.leader_epoch, each.error};
+    if (each.topic_failed) listed.error = topic_failure(*core_, name, *each.error, logged);
+    if (each.error && each.error->exception_class() == kinds::timeout) {
+      listed.error = timed_out(*core_, "listOffsets(api=METADATA)", 1);
+    }
   }
   co_return std::move(result);
 }

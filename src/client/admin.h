@@ -182,6 +182,8 @@ class Admin {
   explicit Admin(Client& client);
 
   const std::optional<Error>& configuration_error() const { return configuration_error_; }
+  // Of each call from now on, instead of default.api.timeout.ms.
+  void set_timeout(runtime::Duration timeout) { timeout_ = timeout; }
 
   runtime::Task<Result<std::vector<TopicListing>>> list_topics();
   // With the default of `partitions_per_answer` the broker is asked for up to 2000 partitions at a time.
@@ -223,6 +225,7 @@ class Admin {
 
   std::optional<Error> configuration_error_;
   Core* core_;
+  std::optional<runtime::Duration> timeout_;
 };
 
 }  // namespace klamm::client

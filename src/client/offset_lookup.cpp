@@ -106,7 +106,7 @@ Task<Found> look_up_offsets(Core& core, Timestamps timestamps, Isolation isolati
     for (auto at = open.begin(); at != open.end();) {
       const TopicInfo* topic = core.cluster().topic(at->first.topic);
       if (topic != nullptr && topic->error != ErrorCode::none && !is_retriable(topic->error)) {
-        found.insert_or_assign(at->first, FoundOffset{.error = Error(topic->error)});
+        found.insert_or_assign(at->first, FoundOffset{.error = Error(topic->error), .topic_failed = true});
         at = open.erase(at);
       } else {
         ++at;

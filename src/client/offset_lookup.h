@@ -30,6 +30,7 @@ struct FoundOffset {
   std::int64_t timestamp = -1;
   std::int32_t leader_epoch = -1;
   std::optional<Error> error;  // of this partition
+  bool topic_failed = false;   // it is the error of the topic's metadata
 };
 
 // One answer for each partition asked for, after retries of what can be retried until the deadline.

@@ -2,6 +2,7 @@
 // boundary. Not std::expected, because users compile these headers as C++20 against libstdc++ 12, which has none there.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,12 +44,20 @@ class Error {
     return std::move(*this);
   }
 
+  // What led to it, if that was an error of its own: tools print it behind this one.
+  const Error* cause() const { return cause_.get(); }
+  Error caused_by(Error cause) && {
+    cause_ = std::make_shared<const Error>(std::move(cause));
+    return std::move(*this);
+  }
+
  private:
   ErrorCode code_ = ErrorCode::unknown_server_error;
   const char* kind_ = nullptr;
   mutable std::string message_;  // filled from the code when it is first asked for
   std::string topic_;
   int partition_ = -1;
+  std::shared_ptr<const Error> cause_;
 };
 
 namespace kinds {
@@ -57,6 +66,7 @@ inline constexpr const char* kafka = "org.apache.kafka.common.KafkaException";
 inline constexpr const char* timeout = "org.apache.kafka.common.errors.TimeoutException";
 inline constexpr const char* disconnect = "org.apache.kafka.common.errors.DisconnectException";
 inline constexpr const char* record_too_large = "org.apache.kafka.common.errors.RecordTooLargeException";
+inline constexpr const char* schema = "org.apache.kafka.common.protocol.types.SchemaException";
 inline constexpr const char* serialization = "org.apache.kafka.common.errors.SerializationException";
 inline constexpr const char* illegal_state = "java.lang.IllegalStateException";
 inline constexpr const char* illegal_argument = "java.lang.IllegalArgumentException";

@@ -22,22 +22,9 @@ namespace {
 
 constexpr std::int8_t transaction_key = 1;
 
-Logger handler_log(Core& core, std::string_view handler) {
-  return core.log().named(fmt::format("org.apache.kafka.clients.admin.internals.{}", handler),
-                          fmt::format("[AdminClient clientId={}] ", core.settings().client_id));
-}
-
 bool of_the_moment(ErrorCode code) {
   return code == ErrorCode::coordinator_load_in_progress || code == ErrorCode::coordinator_not_available ||
          code == ErrorCode::not_coordinator || code == ErrorCode::concurrent_transactions;
-}
-
-Error timed_out(Core& core, std::string_view call, std::string_view api, int attempts) {
-  const std::int64_t now = core.environment().clock.wall().value;
-  return Error::of_kind(kinds::timeout,
-                        fmt::format("Call(callName={}(api={}), deadlineMs={}, tries={}, nextAllowedTryMs={}) timed out "
-                                    "at {} after {} attempt(s)",
-                                    call, api, now, attempts, now, now, attempts));
 }
 
 std::string text_of(const AbortedTransaction& transaction) {
@@ -101,7 +88,7 @@ Task<Result<std::int32_t>> TransactionsAdmin::find_coordinator(std::string id, s
     const ErrorCode code = error_code_of(many ? answer.coordinators.front().error_code : answer.error_code);
     if (code == ErrorCode::none) co_return many ? answer.coordinators.front().node_id : answer.node_id;
     if (!of_the_moment(code)) co_return Error(code);
-    if (core_->now() >= until) co_return timed_out(*core_, name, "FIND_COORDINATOR", attempt);
+    if (core_->now() >= until) co_return timed_out(*core_, fmt::format("{}(api=FIND_COORDINATOR)", name), attempt);
     co_await pause(until);
   }
 }
@@ -112,7 +99,7 @@ Task<Result<std::int32_t>> TransactionsAdmin::find_leader(PartitionName partitio
   for (int attempt = 1;; ++attempt) {
     const PartitionInfo* info = core_->cluster().partition(partition.topic, partition.partition);
     if (info != nullptr && info->leader >= 0) co_return info->leader;
-    if (core_->now() >= until) co_return timed_out(*core_, name, "METADATA", attempt);
+    if (core_->now() >= until) co_return timed_out(*core_, fmt::format("{}(api=METADATA)", name), attempt);
     co_await pause(until);
   }
 }
@@ -128,7 +115,7 @@ Task<Result<std::vector<TransactionListing>>> TransactionsAdmin::list(Transactio
   while (brokers.empty()) {
     for (const auto& [id, broker] : core_->cluster().brokers()) brokers.push_back(id);
     if (!brokers.empty()) break;
-    if (core_->now() >= until) co_return timed_out(*core_, "listTransactions", "METADATA", 1);
+    if (core_->now() >= until) co_return timed_out(*core_, "listTransactions(api=METADATA)", 1);
     co_await pause(until);
   }
   constexpr auto again = +[](const ListTransactionsResponse& response) {
@@ -191,7 +178,7 @@ Task<Result<TransactionDescription>> TransactionsAdmin::describe(std::string id)
       }
       co_return Error(code, begin + "due to unexpected error");
     }
-    if (core_->now() >= until) co_return timed_out(*core_, "describeTransactions", "DESCRIBE_TRANSACTIONS", attempt);
+    if (core_->now() >= until) co_return timed_out(*core_, "describeTransactions(api=DESCRIBE_TRANSACTIONS)", attempt);
     co_await pause(until);
   }
 }
@@ -236,7 +223,7 @@ Task<Result<std::vector<ProducerDescription>>> TransactionsAdmin::describe_produ
       co_return Error(
           code, fmt::format("Failed to describe active producers for partition {} due to unexpected error", name));
     }
-    if (core_->now() >= until) co_return timed_out(*core_, "describeProducers", "DESCRIBE_PRODUCERS", attempt);
+    if (core_->now() >= until) co_return timed_out(*core_, "describeProducers(api=DESCRIBE_PRODUCERS)", attempt);
     co_await pause(until);
   }
 }
@@ -263,7 +250,7 @@ Task<Result<void>> TransactionsAdmin::abort(AbortedTransaction transaction) {
       const Error error = error_of_abort(code, transaction);
       co_return error;
     }
-    if (core_->now() >= until) co_return timed_out(*core_, "abortTransaction", "WRITE_TXN_MARKERS", attempt);
+    if (core_->now() >= until) co_return timed_out(*core_, "abortTransaction(api=WRITE_TXN_MARKERS)", attempt);
     co_await pause(until);
   }
 }
@@ -293,7 +280,7 @@ Task<Result<void>> TransactionsAdmin::force_terminate(std::string id) {
       }
       co_return Error(code, begin + "unexpected error");
     }
-    if (core_->now() >= until) co_return timed_out(*core_, "fenceProducer", "INIT_PRODUCER_ID", attempt);
+    if (core_->now() >= until) co_return timed_out(*core_, "fenceProducer(api=INIT_PRODUCER_ID)", attempt);
     co_await pause(until);
   }
 }

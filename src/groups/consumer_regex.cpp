@@ -45,12 +45,16 @@ std::string_view words_for(RE2::ErrorCode code) {
 
 }  // namespace
 
-Result<void> check_regex(const std::string& regex) {
+std::optional<std::string_view> regex_fault(const std::string& regex) {
   const RE2 compiled(regex, options());
-  if (compiled.ok()) return {};
+  return compiled.ok() ? std::nullopt : std::optional(words_for(compiled.error_code()));
+}
+
+Result<void> check_regex(const std::string& regex) {
+  const auto fault = regex_fault(regex);
+  if (!fault) return {};
   return fail(ErrorCode::invalid_regular_expression,
-              fmt::format("SubscribedTopicRegex `{}` is not a valid regular expression: {}.", regex,
-                          words_for(compiled.error_code())));
+              fmt::format("SubscribedTopicRegex `{}` is not a valid regular expression: {}.", regex, *fault));
 }
 
 std::vector<std::set<std::string, std::less<>>> resolve_regexes(const metadata::Image& image,

@@ -3,8 +3,10 @@
 // Utils.throwIfRegularExpressionIsInvalid.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +14,8 @@
 
 namespace klamm::groups {
 
+// What is wrong with it, in the words of the library that Kafka uses ("missing closing )"); nothing: it is valid.
+std::optional<std::string_view> regex_fault(const std::string& regex);
 // Errors: invalid_regular_expression.
 Result<void> check_regex(const std::string& regex);
 

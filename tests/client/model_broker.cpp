@@ -218,8 +218,26 @@ ByteVector ModelBroker::answer_to(const rpc::RequestStart& start, Bytes frame) {
       with(protocol::CreateTopicsRequest{});
       break;
     default:
-      throw std::runtime_error("a request that this broker does not serve");
+      return served_answer(start, frame);
   }
+  return out;
+}
+
+ByteVector ModelBroker::served_answer(const rpc::RequestStart& start, Bytes frame) {
+  const auto found = served_.find(static_cast<ApiKey>(start.api_key));
+  if (found == served_.end()) throw std::runtime_error("a request that this broker does not serve");
+  const Served& served = found->second;
+  const bool flexible = start.api_version >= served.flexible_from;
+  const auto header = rpc::parse_request_header(frame, rpc::request_header_version(flexible));
+  if (!header) throw std::runtime_error("the request's header cannot be read");
+  protocol::Reader reader(frame.subspan(header->size));
+  ByteVector out;
+  append_big(out, start.correlation_id);
+  if (rpc::response_header_version(start.api_key, flexible) == 1) out.push_back(std::byte{0});
+  protocol::Writer writer(out);
+  served.answer(reader, start.api_version, writer);
+  if (!reader.ok() || reader.remaining() > 0) throw std::runtime_error("the request cannot be read: " + reader.error());
+  if (!writer.ok()) throw std::runtime_error("the answer cannot be written: " + writer.error());
   return out;
 }
 
@@ -239,6 +257,7 @@ protocol::ApiVersionsResponse ModelBroker::respond(const protocol::ApiVersionsRe
   serve(ApiKey::list_offsets, 1, 10);
   serve(ApiKey::fetch, 4, 12);
   serve(ApiKey::create_topics, 2, 7);
+  for (const auto& [key, served] : served_) serve(key, served.low, served.high);
   return response;
 }
 

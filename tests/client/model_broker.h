@@ -52,6 +52,17 @@ class ModelBroker final : runtime::AcceptEvents {
   void next(protocol::ApiKey key, Mishap mishap) { mishaps_[key].push_back(mishap); }
   // The next request of this kind is answered with this error and not done.
   void next_error(protocol::ApiKey key, ErrorCode code) { errors_[key].push_back(code); }
+  // One more kind of request, which the test answers itself: `answer` is given the request and its version.
+  template <typename Request, typename Answer>
+  void serve(std::int16_t low, std::int16_t high, Answer answer) {
+    served_[Request::api_key] = {low, high,
+                                 [answer](protocol::Reader& reader, std::int16_t version, protocol::Writer& writer) {
+                                   Request request;
+                                   request.decode(reader, version);
+                                   answer(request, version).encode(writer, version);
+                                 },
+                                 Request::flexible_from};
+  }
   // All of them.
   void always_error(protocol::ApiKey key, ErrorCode code) { standing_errors_[key] = code; }
 
@@ -79,6 +90,12 @@ class ModelBroker final : runtime::AcceptEvents {
     std::int64_t end = 0;
     std::int32_t leader = 1;
   };
+  struct Served {
+    std::int16_t low = 0;
+    std::int16_t high = -1;
+    std::function<void(protocol::Reader&, std::int16_t, protocol::Writer&)> answer;
+    std::int16_t flexible_from = 0;
+  };
   struct ProducerState {
     std::int16_t epoch = -1;
     std::int32_t next_sequence = 0;
@@ -89,6 +106,7 @@ class ModelBroker final : runtime::AcceptEvents {
   void handle(const std::shared_ptr<Connection>& connection, Bytes frame);
   runtime::Task<void> answer_later(std::shared_ptr<Connection> connection, ByteVector frame, runtime::Duration delay);
   ByteVector answer_to(const rpc::RequestStart& start, Bytes body);
+  ByteVector served_answer(const rpc::RequestStart& start, Bytes frame);
 
   protocol::ApiVersionsResponse respond(const protocol::ApiVersionsRequest& request, std::int16_t version);
   protocol::MetadataResponse respond(const protocol::MetadataRequest& request, std::int16_t version);
@@ -106,6 +124,7 @@ class ModelBroker final : runtime::AcceptEvents {
   std::int32_t id_;
   std::map<std::int32_t, std::string> brokers_;
   std::map<std::string, std::vector<Partition>> topics_;
+  std::map<protocol::ApiKey, Served> served_;
   std::map<protocol::ApiKey, std::deque<Mishap>> mishaps_;
   std::map<protocol::ApiKey, std::deque<ErrorCode>> errors_;
   std::map<protocol::ApiKey, ErrorCode> standing_errors_;

@@ -78,9 +78,12 @@ void LineLog::write(std::string_view logger, LogLevel level, std::string_view me
   ::clock_gettime(CLOCK_REALTIME, &now);
   tm local{};
   ::localtime_r(&now.tv_sec, &local);
-  const std::string line = fmt::format("[{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}] {} {} ({})\n", local.tm_year + 1900,
-                                       local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
-                                       now.tv_nsec / 1'000'000, log_level_name(level), message, logger);
+  const auto split = message.find('\f');
+  const std::string_view said = message.substr(0, split);
+  std::string line = fmt::format("[{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}] {} {} ({})\n", local.tm_year + 1900,
+                                 local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                                 now.tv_nsec / 1'000'000, log_level_name(level), said, logger);
+  if (split != std::string_view::npos) line.append(message.substr(split + 1)).push_back('\n');
 
   const std::scoped_lock guard(mutex_);
   if (options_.descriptor >= 0) put(options_.descriptor, line);

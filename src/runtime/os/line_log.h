@@ -1,6 +1,7 @@
 // A LogSink that writes Kafka's log4j pattern, "[%d] %p %m (%c)%n": "[2026-01-31 03:33:01,123] INFO text
 // (kafka.server.Server)". Lines go to stdout (or stderr) and, when a directory is given, to a file that is renamed to
-// NAME.yyyy-MM-dd-HH when the hour changes, as Kafka's rolling appender does.
+// NAME.yyyy-MM-dd-HH when the hour changes, as Kafka's rolling appender does. What stands in a message behind a form
+// feed is an exception: it follows the line on lines of its own.
 #pragma once
 
 #include <atomic>
