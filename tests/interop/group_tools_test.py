@@ -67,7 +67,7 @@ consumer-groups --bootstrap-server $B --bogus
 consumer-groups --bootstrap-server $B --list --state a --state b
 consumer-groups --bootstrap-server $B --list --timeout x
 consumer-groups --bootstrap-server nonsense --list
-consumer-groups --bootstrap-server $DEAD --command-config $W/fast.properties --list
+consumer-groups --bootstrap-server $DEAD --command-config $W/fast.properties --list --timeout 1200
 consumer-groups --bootstrap-server $DEAD --command-config $W/fast.properties --list --type --timeout 1200
 consumer-groups --bootstrap-server $DEAD --command-config $W/fast.properties --describe --group x --timeout 1200
 consumer-groups --bootstrap-server $B --list --command-config /no/such
