@@ -6,7 +6,9 @@
 #include "protocol/messages/delete_groups.h"
 #include "protocol/messages/describe_groups.h"
 #include "protocol/messages/find_coordinator.h"
+#include "protocol/messages/leave_group.h"
 #include "protocol/messages/list_groups.h"
+#include "protocol/messages/offset_commit.h"
 #include "protocol/messages/offset_fetch.h"
 #include "stories.h"
 
@@ -423,6 +425,74 @@ TEST_P(OffsetsStory, CommittedOffsetsAreToldByEveryVersion) {
   EXPECT_EQ(offsets->front().offset, 7);
   EXPECT_EQ(offsets->front().leader_epoch, GetParam() < 8 ? std::nullopt : std::optional(3));
   EXPECT_EQ(offsets->back().offset, -1);
+}
+
+TEST_F(GroupsStory, OffsetsAreGivenAgainWhileTheGroupRebalances) {
+  coordinators_ = {{"g", 1}};
+  int calls = 0;
+  both_serve<OffsetCommitRequest>(2, 9, [&calls](std::int32_t, const OffsetCommitRequest& request, std::int16_t) {
+    EXPECT_EQ(request.generation_id_or_member_epoch, -1) << "of no member";
+    EXPECT_EQ(request.topics.at(0).partitions.size(), 2U);
+    const bool busy = ++calls < 3;
+    OffsetCommitResponse response;
+    response.topics.push_back({.name = "t", .partitions = {{.partition_index = 0}, {.partition_index = 1}}});
+    if (busy) {
+      response.topics[0].partitions[1].error_code = static_cast<std::int16_t>(ErrorCode::rebalance_in_progress);
+    } else {
+      response.topics[0].partitions[0].error_code = static_cast<std::int16_t>(ErrorCode::unknown_topic_or_partition);
+    }
+    return response;
+  });
+  const auto outcomes = run([](Client& its) -> Task<Result<std::vector<PartitionOutcome>>> {
+    GroupsAdmin admin(its);
+    auto altering =
+        admin.alter_offsets("g", {{.partition = {"t", 0}, .offset = 1}, {.partition = {"t", 1}, .offset = 2}});
+    auto done = co_await std::move(altering);
+    co_return done;
+  }(*client_));
+  EXPECT_EQ(calls, 3);
+  ASSERT_TRUE(outcomes) << outcomes.error().to_string();
+  ASSERT_EQ(outcomes->size(), 2U);
+  EXPECT_EQ(outcomes->at(0).error->code(), ErrorCode::unknown_topic_or_partition);
+  EXPECT_FALSE(outcomes->at(1).error);
+}
+
+TEST_F(DescribeStory, AllMembersAreRemovedByTheirInstancesWhereTheyHaveThem) {
+  serve_descriptions(true);
+  both_serve<LeaveGroupRequest>(0, 5, [](std::int32_t id, const LeaveGroupRequest& request, std::int16_t) {
+    EXPECT_EQ(id, 2);
+    LeaveGroupResponse response;
+    for (const auto& member : request.members) {
+      EXPECT_EQ(member.member_id, "");
+      EXPECT_EQ(member.group_instance_id, "i");
+      EXPECT_EQ(member.reason, "member was removed by an admin");
+      response.members.push_back({.member_id = "m", .group_instance_id = "i"});
+    }
+    return response;
+  });
+  const auto removed = run([](Client& its) -> Task<Result<std::vector<MemberOutcome>>> {
+    GroupsAdmin admin(its);
+    auto removing = admin.remove_members("old", std::nullopt);
+    auto done = co_await std::move(removing);
+    co_return done;
+  }(*client_));
+  ASSERT_TRUE(removed) << removed.error().to_string();
+  ASSERT_EQ(removed->size(), 1U);
+  EXPECT_EQ(removed->front().member.instance_id, "i");
+  EXPECT_FALSE(removed->front().error);
+}
+
+TEST_F(DescribeStory, MembersOfAGroupThatIsNotThereCannotBeRemoved) {
+  serve_descriptions(true);
+  const auto removed = run([](Client& its) -> Task<Result<std::vector<MemberOutcome>>> {
+    GroupsAdmin admin(its);
+    auto removing = admin.remove_members("none", std::nullopt);
+    auto done = co_await std::move(removing);
+    co_return done;
+  }(*client_));
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().message(), "Encounter exception when trying to get members from group: none");
+  EXPECT_EQ(removed.error().cause()->code(), ErrorCode::group_id_not_found);
 }
 
 INSTANTIATE_TEST_SUITE_P(, OffsetsStory, testing::Values(7, 8, 9, 10));

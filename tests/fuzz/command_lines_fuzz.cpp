@@ -1,12 +1,15 @@
 // Command lines, and what tools read beside them: lines that become records, JSON, regular expressions, credentials,
-// the names of formatters. A tool refuses with an exception of its own kind; any other ends the run.
+// the names of formatters, times, plans of offsets. A tool refuses with an exception of its own kind; any other ends
+// the run.
 #include <fcntl.h>
 
 #include <array>
 
 #include "cli/java.h"
+#include "cli/java_time.h"
 #include "cli/json_reader.h"
 #include "cli/message_reader.h"
+#include "cli/offsets_csv.h"
 #include "cli/scram.h"
 #include "cli/subcommand_line.h"
 #include "hosting/format.h"
@@ -141,6 +144,32 @@ void voters_and_features(std::string_view text) {
   }
 }
 
+// A row that is read is written so that it is read again.
+void offsets(std::string_view text, cli::CsvColumns columns) {
+  try {
+    const cli::PlannedOffset row = cli::parse_offset_row(text, columns);
+    const std::string line = cli::offset_row(row, columns);
+    const cli::PlannedOffset again = cli::parse_offset_row(std::string_view(line).substr(0, line.size() - 1), columns);
+    ENSURE(again.group == row.group && again.partition == row.partition && again.offset == row.offset, line);
+  } catch (const cli::JavaException& exception) {
+    (void)exception.stack_trace();
+  }
+}
+
+void times(const std::string& text) {
+  constexpr std::int64_t now = 1'577'836'800'250;
+  try {
+    (void)cli::java_date_time(text);
+  } catch (const cli::JavaException&) {
+    // what the tool prints
+  }
+  try {
+    (void)cli::java_time_before(text, now);
+  } catch (const cli::JavaException&) {
+    // the same
+  }
+}
+
 void use(unsigned kind, std::string_view text) {
   switch (kind % 9) {
     case 0:
@@ -163,6 +192,9 @@ void use(unsigned kind, std::string_view text) {
     case 7:
       return voters_and_features(text);
     default:
+      offsets(text, cli::CsvColumns::without_group);
+      offsets(text, cli::CsvColumns::with_group);
+      times(std::string(text));
       (void)cli::java_hash(text);
       (void)cli::java_int(text);
       (void)cli::java_long(text);

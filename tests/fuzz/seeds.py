@@ -193,7 +193,7 @@ def command_lines():
         [b"orders", b'"a.*, b[cd]+"', b"(x|y){2}"],
         [b"localhost:9092,[::1]:9093", b"a sentence that is somewhat longer than one line of the help of a tool may be at most"],
         [b"3000@h:9093:AAAAAAAAAAAAAAAAAAAAAQ,1@[::1]:1:AAAAAAAAAAAAAAAAAAAAAg", b"metadata.version=30\nkraft.version=1"],
-        [b"-2147483648", b"9223372036854775807"]]
+        [b"-2147483648", b"9223372036854775807", b"2020-02-29T12:34:56.789+0200", b"-P1DT2H3M4.5S", b'"a ""b""",3,-7', b"g,cg,0,99999999999"]]
     for kind, of_kind in enumerate(texts):
         for text in of_kind:
             yield bytes([kind]) + text
