@@ -103,6 +103,7 @@ bool MemberTurn::must_resolve_regexes(const ConsumerMember& before, const Consum
   std::int64_t version = 0;
   if (!resolved.empty()) {
     since_ms = consumer_.now() - resolved.begin()->second.resolved_at;
+    if (since_ms < 0) since_ms = std::numeric_limits<std::int64_t>::max();  // the clock was set back
     version = resolved.begin()->second.version;
   }
   if (since_ms <= std::chrono::milliseconds(regex_refresh_least).count()) return false;
@@ -149,7 +150,9 @@ Target MemberTurn::last_target(const ConsumerMember& member) const {
 
 Target MemberTurn::assign(const ConsumerMember& before, const ConsumerMember& after) {
   const auto interval = consumer_.assignment_interval().count();
-  const bool too_early = group_.target_at.value != 0 && interval != 0 && consumer_.now() - group_.target_at < interval;
+  // Negative when the clock was set back: then nobody waits until it has caught up.
+  const std::int64_t since_ms = consumer_.now() - group_.target_at;
+  const bool too_early = group_.target_at.value != 0 && since_ms >= 0 && since_ms < interval;
   if (group_.target_epoch >= epoch_ || too_early) return last_target(after);
 
   // 1. The members as they are now.

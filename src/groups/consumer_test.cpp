@@ -355,6 +355,16 @@ TEST_F(ConsumerTest, AssignmentsAreNotMadeMoreOftenThanTheInterval) {
   EXPECT_EQ(group().target_epoch, 3);
 }
 
+TEST_F(ConsumerTest, AClockThatIsSetBackHoldsUpNoAssignment) {
+  settings.consumer_assignment_interval.usual = seconds(1);
+  cluster({{"foo", 2}});
+  join(a);
+  wall_ms -= milliseconds(std::chrono::minutes(30)).count();
+  join(b);
+  EXPECT_EQ(group().epoch, 3);
+  EXPECT_EQ(group().target_epoch, 3);
+}
+
 TEST_F(ConsumerTest, AnotherCoordinatorKnowsTheSame) {
   cluster({{"foo", 4}});
   join(a);

@@ -43,6 +43,12 @@ struct State {
   bool id_wanted = false;                      // and there is none
   bool id_asked = false;                       // and the worker was told
   std::string expiration_cursor;               // the last id that was looked at
+  // Of the last look for timeouts. None: nobody looked yet, or not at all of them.
+  struct Clocks {
+    Timestamp wall;
+    std::chrono::nanoseconds steady;
+  };
+  std::optional<Clocks> last_look;
 
   const Settings& settings;
   Logger log;

@@ -13,7 +13,8 @@ namespace klamm::transactions {
 std::optional<Transaction> fence_producer(const State& state, const Transaction& ongoing, ProducerId fresh,
                                           Timestamp now);
 
-// One step. True when there is more to do at once.
+// One step. True when there is more to do at once. Times are those of the log, so those of the wall clock; one that was
+// set back delays nothing by more than the timeout (Kafka waits until the clock has caught up).
 bool abort_timed_out(Turn& turn);
 bool expire_ids(Turn& turn);
 

@@ -40,6 +40,27 @@ TEST_F(TimeoutsTest, ATransactionThatStaysOpenIsAbortedWithTheNextEpoch) {
   EXPECT_EQ(state_of("id"), TransactionState::complete_abort);
 }
 
+TEST_F(TimeoutsTest, AClockThatIsSetBackKeepsNoTransactionOpen) {
+  const Producer one = producer("id", 30'000);
+  add("id", one);
+  pass(settings.abort_interval);
+  wall_ms -= milliseconds(hours(1)).count();
+  pass(seconds(30));
+  EXPECT_EQ(state_of("id"), TransactionState::ongoing);
+  pass(settings.abort_interval * 2);
+  EXPECT_EQ(state_of("id"), TransactionState::prepare_abort);
+}
+
+TEST_F(TimeoutsTest, AClockThatWasSetBackBeforeTheStartKeepsNoTransactionOpen) {
+  settings.aborts_max = 2;
+  const std::vector<std::string> ids{"a", "b", "c", "d", "e"};
+  for (const std::string& id : ids) add(id, producer(id, 30'000));
+  wall_ms -= milliseconds(hours(1)).count();
+  restart();
+  pass(seconds(30) + settings.abort_interval * 2);
+  for (const std::string& id : ids) EXPECT_EQ(state_of(id), TransactionState::prepare_abort) << id;
+}
+
 // Of transaction.version 2 the producer's own end is then a retry of one that it never asked for.
 TEST_F(TimeoutsTest, TheProducerHearsOfItWhenItGoesOn) {
   const Producer one = producer("id", 1000);
