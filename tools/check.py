@@ -75,6 +75,9 @@ DEFAULT_PARTS = [
 
     Part("simulation", [str(BUILD / "tests/simulation/klamm_simulate"), "--seeds", "1-1000", "--log", "build/check/simulation-seeds.log"],
          "broker and clients in virtual time, a thousand stories"),
+    Part("simulation/coordinators", [str(BUILD / "tests/simulation/klamm_simulate"), "--story", "coordinators", "--seeds", "1-700", "--log",
+                                     "build/check/coordinators-seeds.log"],
+         "groups and transactions in virtual time, seven hundred stories"),
     Part("simulation/torn-tails", [str(BUILD / "tests/simulation/klamm_simulate"), "--torn-tails"],
          "a log torn at every byte of its last 64 KiB"),
     Part("simulation/planted", script("tests/simulation/planted"), "each planted bug is found, and again by its seed", 30),
@@ -90,6 +93,8 @@ DEFAULT_PARTS = [
 FULL_PARTS = [
     Part("simulation/more", [str(BUILD / "tests/simulation/klamm_simulate"), "--more", "20000"],
          "stories that were never told before; the log of all: build/simulation/seeds.log", 60),
+    Part("simulation/more-coordinators", [str(BUILD / "tests/simulation/klamm_simulate"), "--story", "coordinators", "--more", "20000"],
+         "the same for groups and transactions: build/simulation/coordinators-seeds.log", 60),
     Part("faults", [sys.executable, "tests/faults/faults_test.py", "--full"], "all real faults; what was passed is kept", 60),
     Part("hostile", [sys.executable, "tests/hostile/hostile_test.py", "--full"], "hostile clients: all lies, ten thousand connections", 30),
     Part("asan", ["tools/check_sanitized", "asan"], "unit tests, 100 stories, hostile clients, kcat with address and undefined-behaviour sanitizers", 60),

@@ -3,6 +3,7 @@
 //   klamm_simulate --seeds 1-100 [--jobs 2] [--log FILE]   many; the last line is 'N passed, N failed, 0 skipped'
 //   klamm_simulate --more 1000 [--jobs 2] [--log FILE]     so many that the log file does not hold yet
 //   klamm_simulate --seed 7 [--trace]                      one, again and again the same; the trace goes to stdout
+//   klamm_simulate --story coordinators ...                stories of groups and transactions instead
 //   klamm_simulate --torn-tails                            a log, torn at every byte of its end
 //   klamm_simulate --summary [--log FILE]                  what all runs came to
 //   klamm_simulate_planted --plant NAME ...                with a bug (base/plant.h); ends at the first seed that finds
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include "base/plant.h"
+#include "coordinators/coordinators_story.h"
 #include "story.h"
 #include "torn_tails.h"
 
@@ -41,14 +43,19 @@ struct Command {
   bool trace = false;
   bool summary = false;
   bool torn_tails = false;
+  bool coordinators = false;
   std::string plant;
-  std::string log = KLAMM_SEEDS_LOG;  // runs add to it
+  std::string log;  // runs add to it
 };
+
+StoryOutcome tell(const Command& command, const StoryOptions& options) {
+  return command.coordinators ? run_coordinators_story(options) : run_story(options);
+}
 
 int usage() {
   fmt::print(stderr,
-             "usage: klamm_simulate {{--seeds FROM-TO | --more N}} [--jobs N] [--log FILE] | --seed N [--trace] | "
-             "--summary\n");
+             "usage: klamm_simulate [--story coordinators] {{--seeds FROM-TO | --more N}} [--jobs N] [--log FILE] | "
+             "--seed N [--trace] | --summary\n");
   return 2;
 }
 
@@ -81,6 +88,9 @@ std::optional<Command> parse(int count, char** arguments) {
       command.more = std::strtoull(value.c_str(), nullptr, 10);
     } else if (name == "--jobs") {
       command.jobs = static_cast<unsigned>(std::max(1l, std::strtol(value.c_str(), nullptr, 10)));
+    } else if (name == "--story") {
+      if (value != "coordinators") return std::nullopt;
+      command.coordinators = true;
     } else if (name == "--plant") {
       command.plant = value;
     } else if (name == "--log") {
@@ -89,6 +99,7 @@ std::optional<Command> parse(int count, char** arguments) {
       return std::nullopt;
     }
   }
+  if (command.log.empty()) command.log = command.coordinators ? KLAMM_COORDINATORS_LOG : KLAMM_SEEDS_LOG;
   if (command.to < command.from && !command.summary && !command.torn_tails && command.more == 0) return std::nullopt;
   return command;
 }
@@ -141,6 +152,7 @@ int run_torn_tails() {
 int summarize(const Command& command) {
   std::ifstream lines(command.log);
   std::uint64_t runs = 0, failed = 0, operations = 0, acknowledged = 0, starts = 0, crashes = 0, power_cuts = 0;
+  std::uint64_t transactions = 0, offsets = 0, late = 0, anomalies = 0;
   double seconds = 0;
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with("seed ")) continue;
@@ -155,6 +167,10 @@ int summarize(const Command& command) {
       if (word == "starts,") starts += number;
       if (word == "crashes,") crashes += number;
       if (word == "power") power_cuts += number;
+      if (word == "transactions") transactions += number;
+      if (word == "offsets") offsets += number;
+      if (word == "late,") late += number;
+      if (word == "anomalies,") anomalies += number;
       if (word == "s") seconds += std::strtod(before.c_str(), nullptr);
     }
   }
@@ -163,17 +179,26 @@ int summarize(const Command& command) {
       "broker, "
       "{} crashes, {} of them power cuts\n",
       runs, failed, seconds / 3600, operations, acknowledged, starts, crashes, power_cuts);
+  if (transactions + offsets > 0) {
+    fmt::print("{} transactions and {} offsets committed, {} late requests, {} known anomalies\n", transactions,
+               offsets, late, anomalies);
+  }
   return 0;
 }
 
 std::string line_of(std::uint64_t seed, const StoryOutcome& outcome) {
+  const std::string of_coordinators =
+      outcome.committed + outcome.commits == 0
+          ? std::string()
+          : fmt::format("{} transactions committed, {} offsets committed, {} late, {} anomalies, ", outcome.committed,
+                        outcome.commits, outcome.late, outcome.anomalies);
   return fmt::format(
       "seed {} {} trace {:016x} {} lines, {} operations, {} acknowledged, {} read, {} starts, {} crashes, {} power "
       "cuts, {} "
-      "allowed duplicates, {:.1f} s\n",
+      "allowed duplicates, {}{:.1f} s\n",
       seed, outcome.failures.empty() ? "ok" : "FAILED", outcome.trace_hash, outcome.trace_lines, outcome.operations,
       outcome.acknowledged, outcome.reads, outcome.starts, outcome.crashes, outcome.power_cuts,
-      outcome.allowed_duplicates, outcome.virtual_seconds);
+      outcome.allowed_duplicates, of_coordinators, outcome.virtual_seconds);
 }
 
 std::string report_of(std::uint64_t seed, const StoryOutcome& outcome) {
@@ -182,17 +207,21 @@ std::string report_of(std::uint64_t seed, const StoryOutcome& outcome) {
   return report;
 }
 
+std::string story_option(const Command& command) {
+  return command.coordinators ? " --story coordinators" : "";
+}
+
 int run_one(const Command& command, const char* program) {
   StoryOptions options{.seed = command.from};
   if (command.trace) options.trace = [](std::string_view line) { fmt::print("{}", line); };
-  const StoryOutcome outcome = run_story(options);
+  const StoryOutcome outcome = tell(command, options);
   fmt::print("{}", report_of(command.from, outcome));
   // The same seed once more must be the same story.
   if (!command.trace) {
-    const StoryOutcome again = run_story(options);
+    const StoryOutcome again = tell(command, options);
     if (again.trace_hash != outcome.trace_hash) {
-      fmt::print("  played again it has trace {:016x}\nreplay with: {} --seed {} --trace\n", again.trace_hash, program,
-                 command.from);
+      fmt::print("  played again it has trace {:016x}\nreplay with: {}{} --seed {} --trace\n", again.trace_hash,
+                 program, story_option(command), command.from);
       return 1;
     }
   }
@@ -207,7 +236,7 @@ struct Worker {
   std::uint64_t seed = 0;
 };
 
-Worker start_worker(std::uint64_t seed) {
+Worker start_worker(const Command& command, std::uint64_t seed) {
   int ends[2];
   if (::pipe(ends) != 0) std::abort();
   std::fflush(stdout);
@@ -215,9 +244,9 @@ Worker start_worker(std::uint64_t seed) {
   if (process == 0) {
     ::close(ends[0]);
     ::alarm(seconds_per_story_max);
-    StoryOutcome outcome = run_story({.seed = seed});
+    StoryOutcome outcome = tell(command, {.seed = seed});
     // Every tenth is played twice.
-    if (outcome.failures.empty() && seed % 10 == 0 && run_story({.seed = seed}).trace_hash != outcome.trace_hash) {
+    if (outcome.failures.empty() && seed % 10 == 0 && tell(command, {.seed = seed}).trace_hash != outcome.trace_hash) {
       outcome.failures.push_back("played again it has another trace");
     }
     const std::string report = report_of(seed, outcome);
@@ -250,14 +279,14 @@ int run_many(const Command& command, const char* program) {
     std::filesystem::create_directories(std::filesystem::path(command.log).parent_path());
     log = std::fopen(command.log.c_str(), "a");
   }
-  const std::string replay = command.plant.empty() ? "" : " --plant " + command.plant;
+  const std::string replay = story_option(command) + (command.plant.empty() ? "" : " --plant " + command.plant);
   std::uint64_t next = command.from;
   std::uint64_t passed = 0;
   std::uint64_t failed = 0;
   std::map<pid_t, Worker> workers;
   while (next <= command.to || !workers.empty()) {
     while (next <= command.to && workers.size() < command.jobs) {
-      const Worker worker = start_worker(next++);
+      const Worker worker = start_worker(command, next++);
       workers[worker.process] = worker;
     }
     int status = 0;

@@ -10,15 +10,20 @@ namespace klamm::simulation {
 using namespace std::chrono_literals;
 
 Nemesis::Nemesis(sim::World& world, BrokerProcess& broker, std::vector<sim::Host*> clients, History& history,
-                 sim::Chance chance)
-    : world_(world), broker_(broker), clients_(std::move(clients)), history_(history), chance_(chance) {}
+                 sim::Chance chance, bool power)
+    : world_(world), broker_(broker), clients_(std::move(clients)), history_(history), chance_(chance), power_(power) {}
+
+sim::Crash Nemesis::some_crash() {
+  const bool process = chance_.one_in(3);
+  return process || !power_ ? sim::Crash::process : sim::Crash::power;
+}
 
 void Nemesis::begin() {
   left_ = static_cast<unsigned>(chance_.between(4, 10));
   // The first second of a broker's life is as good a time as any.
   if (chance_.one_in(2)) {
-    broker_.host().crash_at_disk_call(chance_.between(1, 150),
-                                      chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
+    const std::uint64_t n = chance_.between(1, 150);
+    broker_.host().crash_at_disk_call(n, some_crash());
   }
   sim::NetworkTemper& temper = world_.wire().temper;
   if (chance_.one_in(3)) temper.reset_one_in = chance_.between(100, 2000);
@@ -79,18 +84,17 @@ void Nemesis::strike() {
 
 void Nemesis::crash() {
   if (!broker_.host().alive()) return;
-  broker_.host().crash(chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
+  broker_.host().crash(some_crash());
   // Sometimes again, in the middle of what the next start does.
   if (!chance_.one_in(3)) return;
-  world_.after(runtime::Duration(1), [this, n = chance_.between(1, 150)] {
-    broker_.crash_next_start(n, chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
-  });
+  world_.after(runtime::Duration(1),
+               [this, n = chance_.between(1, 150)] { broker_.crash_next_start(n, some_crash()); });
 }
 
 void Nemesis::crash_in_a_call() {
   if (!broker_.host().alive()) return;
-  broker_.host().crash_at_disk_call(chance_.between(1, 100),
-                                    chance_.one_in(3) ? sim::Crash::process : sim::Crash::power);
+  const std::uint64_t n = chance_.between(1, 100);
+  broker_.host().crash_at_disk_call(n, some_crash());
 }
 
 void Nemesis::cut() {
@@ -119,7 +123,7 @@ void Nemesis::pause() {
 // The directory it hits goes offline, or the broker ends; a while later the machine is replaced, disk and all that was
 // synced apart: what a failed sync left in memory alone must not be taken for stored.
 void Nemesis::fail_disk() {
-  if (!broker_.serving()) return;
+  if (!broker_.serving() || !power_) return;
   sim::DiskFault fault;
   fault.call = chance_.one_in(2) ? sim::DiskCall::write : sim::DiskCall::sync;
   if (chance_.one_in(4)) fault.call = sim::DiskCall::rename;

@@ -11,8 +11,9 @@ namespace klamm::simulation {
 
 class Nemesis {
  public:
+  // `power`: it may be cut; else only processes die.
   Nemesis(sim::World& world, BrokerProcess& broker, std::vector<sim::Host*> clients, History& history,
-          sim::Chance chance);
+          sim::Chance chance, bool power = true);
 
   void begin();
   // Nothing more will go wrong, and what did is healed.
@@ -21,6 +22,7 @@ class Nemesis {
  private:
   void plan_next();
   void strike();
+  sim::Crash some_crash();
   void crash();
   void crash_in_a_call();
   void cut();
@@ -34,6 +36,7 @@ class Nemesis {
   std::vector<sim::Host*> clients_;
   History& history_;
   sim::Chance chance_;
+  bool power_;
   unsigned left_ = 0;
   unsigned failing_ = 0;  // disks that are not yet replaced
 };

@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 constexpr runtime::Duration patience = 15min;
 constexpr int records_min = 500;
 
+}  // namespace
+
 sim::Options world_options(std::uint64_t seed) {
   sim::Chance chance(seed ^ 0x6f7074696f6e73u);
   sim::Options options{.seed = seed};
@@ -31,6 +33,8 @@ sim::Options world_options(std::uint64_t seed) {
   options.not_resident_one_in = chance.one_in(3) ? 0 : static_cast<unsigned>(chance.between(2, 30));
   return options;
 }
+
+namespace {
 
 class Story {
  public:

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/simulation/world.h"
+
 namespace klamm::simulation {
 
 struct StoryOptions {
@@ -26,7 +28,15 @@ struct StoryOutcome {
   unsigned crashes = 0;
   unsigned power_cuts = 0;
   double virtual_seconds = 0;
+  // Of stories of groups and transactions.
+  std::size_t committed = 0;  // transactions
+  std::size_t commits = 0;    // of offsets, outside of transactions
+  std::size_t late = 0;       // requests that came when nobody thought of them any more
+  std::size_t anomalies = 0;  // docs/simulation.md, KAFKA-17754
 };
+
+// How the world of a seed behaves.
+runtime::simulation::Options world_options(std::uint64_t seed);
 
 StoryOutcome run_story(const StoryOptions& options);
 
