@@ -19,6 +19,11 @@ enum class Plant : std::uint8_t {
   good_batch_truncated,  // recovery cuts off the last batch, whole as it is
   lost_wake_up,          // who asks for a flush while one is running is not served by the next
   tail_behind_end,       // recovery leaves what lies behind the end of a segment, in the end's own block
+  early_answer,          // a coordinator answers before what the answer rests on is in its log
+  lost_marker,           // a marker that cannot be written now is never written
+  skipped_fence,         // the coordinator does not look at the epoch with which a transaction is ended
+  two_owners,            // a member is given what another one has not given up
+  skipped_generation,    // a commit counts whatever its generation
 };
 
 #ifdef KLAMM_PLANTS

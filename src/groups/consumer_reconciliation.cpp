@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
+
 namespace klamm::groups {
 namespace {
 
@@ -90,8 +92,8 @@ class Difference {
     for (const std::int32_t partition : target) {
       if (find(member_.assigned, topic, partition)) continue;
       // What it is itself giving up is nobody else's.
-      const bool taken =
-          step_.group.owner_epoch(topic, partition).has_value() && !find(member_.revoking, topic, partition);
+      const bool taken = step_.group.owner_epoch(topic, partition).has_value() &&
+                         !find(member_.revoking, topic, partition) && !planted(Plant::two_owners);
       if (taken) {
         some_unreleased = true;
       } else {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace klamm::transactions {
 
 MarkerOutcome outcome_of(ErrorCode code) {
@@ -14,7 +16,7 @@ MarkerOutcome outcome_of(ErrorCode code) {
     case ErrorCode::transaction_coordinator_fenced:
       return MarkerOutcome::fenced;
     default:
-      return MarkerOutcome::again;
+      return planted(Plant::lost_marker) ? MarkerOutcome::written : MarkerOutcome::again;
   }
 }
 

@@ -126,7 +126,12 @@ constexpr std::string_view plants[] = {"none",
                                        "unsynced-roll",
                                        "good-batch-truncated",
                                        "lost-wake-up",
-                                       "tail-behind-end"};
+                                       "tail-behind-end",
+                                       "early-answer",
+                                       "lost-marker",
+                                       "skipped-fence",
+                                       "two-owners",
+                                       "skipped-generation"};
 
 bool put_plant(std::string_view name) {
   const auto found = std::ranges::find(plants, name);
