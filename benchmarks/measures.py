@@ -27,6 +27,8 @@ def load_figure(workload, report):
         return report["broker_cpu"] / report["bytes"] * 1e9
     if workload.unit == "ms/1000":
         return report["seconds"] / report["requests"] * 1e6
+    if workload.unit == "% of a core":
+        return report["broker_cpu"] / report["seconds"] * 100
     if workload.unit == "ms p99":
         return report["latency_ms"]["p99"]
     return report["broker_cpu"] / report["requests"] * 1e6
@@ -109,11 +111,24 @@ def first_ack(server, topic, keep):
     return took
 
 
-def start(server, topic, keep):
+def first_offset(server):
+    """Seconds from the start of the process until the coordinator answers what a group has committed."""
+    server.start(True)
+    connection = connected(server)
+    while (error := wire.fetched_offsets_error(connection.ask(wire.fetch_offsets("a-group")))) != 0:
+        if error not in (wire.LOADING, wire.NOT_AVAILABLE, wire.NOT_COORDINATOR):
+            raise generator.Failed(f"OffsetFetch: error {error}")
+        time.sleep(0.0005)
+    took = time.monotonic() - server.began
+    connection.close()
+    return took
+
+
+def start(server, action):
     """A row of one start; whoever measures has stopped the server."""
     began, children = time.monotonic(), generator.child_seconds()
     busy, stolen = machine.times()
-    took = first_ack(server, topic, keep)
+    took = action()
     passed, cpu = time.monotonic() - began, machine.cpu_seconds(server.pid)
     busy_now, stolen_now = machine.times()
     ours = cpu + generator.child_seconds() - children
@@ -122,7 +137,7 @@ def start(server, topic, keep):
 
 def start_empty(_workload, server, topic, _seconds):
     server.remove()
-    return start(server, topic, keep=False)
+    return start(server, lambda: first_ack(server, topic, keep=False))
 
 
 def anew(server):
@@ -134,14 +149,23 @@ def start_clean(workload, server, topic, _seconds):
     anew(server)
     generator.bench(server, ("produce", "--record-size", "100", "--batch-size", "1000"), topic, workload.partitions, 5, 0)
     server.stop()
-    return start(server, topic, keep=True)
+    return start(server, lambda: first_ack(server, topic, keep=True))
 
 
 def start_crash(workload, server, topic, _seconds):
     anew(server)
     filled(server, topic, workload.partitions, CRASHED_BYTES)
     server.stop(signal.SIGKILL)
-    return start(server, topic, keep=True)
+    return start(server, lambda: first_ack(server, topic, keep=True))
+
+
+def coordinator_load(workload, server, topic, _seconds):
+    """Fills the offsets topic through commits: 50,000 of 100 partitions each, over a thousand groups."""
+    anew(server)
+    generator.bench(server, ("commits", "--groups", "1000", "--connections", "16", "--in-flight", "8", "--requests", "50000", "--duration", "3600"),
+                    topic, workload.partitions, warm_up=0)
+    server.stop()
+    return start(server, lambda: first_offset(server))
 
 
 # --- at rest -----------------------------------------------------------------------------------------------------------

@@ -64,8 +64,17 @@ def many(count, label, **rest):
                    unit="s/GB", partitions=count, floor=False, keep_topic=True, **rest)
 
 
+NO_DELAY = (("group.initial.rebalance.delay.ms", "0"),)
+# One coordinator, which keeps all that was ever written.
+ONE_COORDINATOR = (("offsets.topic.num.partitions", "1"), ("log.cleaner.enable", "false"))
+
+
 def groups(name, *options, unit="us", **rest):
-    return Workload(name, "groups", options, unit=unit, floor=False, **rest)
+    return Workload(name, "groups", tuple(map(str, options)), unit=unit, floor=False, settings=NO_DELAY, **rest)
+
+
+def transactions(name, producers, **rest):
+    return Workload(name, "transactions", ("transactions", "--connections", str(producers)), floor=False, **rest)
 
 
 def tuned(workload):
@@ -102,11 +111,18 @@ ALL = [
     Workload("9,500 idle connections", "connections", ("idle", "--connections", "9500"), measure="connections", unit="B/connection", floor=False,
              goal=10),
     Workload("connect storm", "connections", ("connect", "--connections", "32"), floor=False, goal=5),
-    groups("200 members of a group, heartbeat 3 s, commit 1 s", "groups", goal=15),
-    groups("rebalance of 100 members", "rebalance", unit="ms p99", goal=5),
-    groups("commits of offsets", "commit", goal=15),
-    *(Workload(f"transactions, 4 producers, {count} partition{'s' * (count > 1)}", "transactions", ("transactions", "--connections", "4"),
-               partitions=count, floor=False, goal=8, p99_goal=5) for count in (1, 10, 100)),
+    groups("1,000 groups of 2 members, heartbeat 3 s, commit 1 s", "groups", "--groups", 1000, "--members", 2, unit="% of a core", partitions=2,
+           goal=5, most=10),
+    groups("200 members of a group, heartbeat 3 s, commit 1 s", "groups", "--groups", 1, "--members", 200, partitions=200, goal=15),
+    groups("1,000 classic and 1,000 KIP-848 groups of 2 members", "groups", "--groups", 1000, "--consumer-groups", 1000, partitions=2, goal=5,
+           p99_goal=5),
+    groups("rebalance of 100 members", "rebalance", "--members", 100, "--duration", 20, unit="ms p99", partitions=100, goal=5, most=50),
+    groups("commits of offsets, 64 connections × 8", "commits", "--connections", 64, "--in-flight", 8, goal=15, most=16.7),
+    Workload("offsets topic of 5 million records: start to first offset", "coordinator", measure="coordinator_load", unit="s", rounds=1,
+             floor=False, partitions=100, settings=ONE_COORDINATOR, most=3),
+    transactions("transactions, 16 producers, 1 partition: rate", 16, unit="ms/1000", goal=4, most=333),
+    *(transactions(f"transactions, 4 producers, {count} partition{'s' * (count > 1)}", 4, partitions=count, goal=8, p99_goal=5)
+      for count in (1, 10, 100)),
     Workload("start to first acknowledged record: empty", "start-empty", measure="start_empty", unit="s", floor=False,
              settings=STARTS, goal=140),
     Workload("start to first acknowledged record: 10,000 partitions, clean", "start-clean", measure="start_clean", unit="s", floor=False,

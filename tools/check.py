@@ -87,6 +87,7 @@ DEFAULT_PARTS = [
     Part("paths", [sys.executable, "tests/figures/paths_test.py"], "system calls and allocations of a warm request"),
     Part("instructions", [sys.executable, "tests/figures/instructions_test.py"], "instructions of a warm request", 10),
     Part("figures/groups", [sys.executable, "tests/figures/group_memory_test.py"], "memory of groups and of members, idle and waiting"),
+    Part("bench", [sys.executable, "tests/figures/bench_groups_test.py"], "klamm bench for groups, commits and transactions counts right"),
     Part("scale", [sys.executable, "tests/scale/scale_test.py", "small"], "1,000 partitions: restart, memory, descriptors"),
 ]
 

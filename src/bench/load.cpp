@@ -21,8 +21,12 @@ bool Load::usable() const {
   return std::ranges::any_of(channels_, [](const auto& channel) { return channel->usable(); });
 }
 
+bool Load::exhausted() const {
+  return all_issued() && std::ranges::all_of(channels_, [](const auto& channel) { return channel->in_flight() == 0; });
+}
+
 runtime::Task<void> Load::wait_until(runtime::MonoTime at) {
-  while (reactor_.now() < at && usable()) {
+  while (reactor_.now() < at && usable() && !exhausted()) {
     auto running = changed_.wait(at);
     co_await std::move(running);
   }
@@ -44,7 +48,8 @@ runtime::Task<void> Load::run(Moments moments) {
   moments.counting_ends();
   over_ = true;
   reactor_.disarm(*this);
-  report_.seconds = std::chrono::duration<double>(plan_.duration).count();
+  const runtime::Duration counted = std::min(reactor_.clock().now(), counted_to_) - counted_from_;
+  report_.seconds = std::chrono::duration<double>(std::max(counted, runtime::Duration{})).count();
   const auto answers_due = [&] {
     return std::ranges::any_of(channels_, [](const auto& channel) { return channel->in_flight() > 0; });
   };
@@ -84,6 +89,8 @@ void Load::arm_next() {
 }
 
 void Load::send_on(Channel& channel, runtime::MonoTime intended) {
+  if (!open_loop() && all_issued()) return;
+  if (!open_loop()) ++issued_;
   std::uint64_t tag = 0;
   intended_ = intended;
   const Frame& frame = next_request(channel.number(), tag);
@@ -104,8 +111,8 @@ void Load::answered(Channel& channel, const Sent& sent, Bytes answer, runtime::M
     ++report_.failed;
     ++report_.failures[std::move(outcome.failure)];
   }
-  if (!over_ && !open_loop()) return send_on(channel, reactor_.clock().now());
-  if (over_ && channel.in_flight() == 0) changed_.notify();
+  if (!over_ && !open_loop()) send_on(channel, reactor_.clock().now());
+  if ((over_ || all_issued()) && channel.in_flight() == 0) changed_.notify();
 }
 
 void Load::lost(Channel&, std::string why) {

@@ -46,6 +46,8 @@ class Load : ChannelEvents, runtime::Timer {
   void send_on(Channel& channel, runtime::MonoTime intended);
   void start_closed();
   bool usable() const;
+  bool all_issued() const { return !open_loop() && plan_.requests > 0 && issued_ >= plan_.requests; }
+  bool exhausted() const;  // all were issued and answered
   runtime::Task<void> wait_until(runtime::MonoTime at);
   bool counts(runtime::MonoTime intended) const { return intended >= counted_from_ && intended < counted_to_; }
   bool open_loop() const { return plan_.rate > 0; }
@@ -57,7 +59,7 @@ class Load : ChannelEvents, runtime::Timer {
   std::vector<std::unique_ptr<Channel>> channels_;
   runtime::Notice changed_;
   runtime::MonoTime begun_{}, counted_from_{}, counted_to_{};
-  std::uint64_t issued_ = 0;  // of the open loop
+  std::uint64_t issued_ = 0;
   runtime::MonoTime intended_{};
   bool over_ = false;
 };

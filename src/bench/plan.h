@@ -13,7 +13,17 @@
 
 namespace klamm::bench {
 
-enum class Workload : std::uint8_t { produce, fetch, end_to_end, connect, idle };
+enum class Workload : std::uint8_t {
+  produce,
+  fetch,
+  end_to_end,
+  connect,
+  idle,
+  groups,
+  rebalance,
+  commits,
+  transactions
+};
 
 struct Plan {
   Workload workload = Workload::produce;
@@ -28,6 +38,12 @@ struct Plan {
   std::size_t in_flight = 1;           // requests on their way per connection
   double rate = 0;                     // requests a second, of all connections together; 0: as fast as answers come
   std::int32_t fetch_bytes = 1 << 20;  // a fetch's max.bytes
+  std::size_t groups = 0;              // of the classic protocol; of commits: 0 for one a connection
+  std::size_t consumer_groups = 0;     // of KIP-848
+  std::size_t members = 2;             // of each group
+  runtime::Duration heartbeat = std::chrono::seconds(3);  // of each member
+  runtime::Duration commit = std::chrono::seconds(1);     // of each member
+  std::uint64_t requests = 0;                             // a closed loop ends after so many; 0: after the duration
   runtime::Duration duration = std::chrono::seconds(5);
   runtime::Duration warm_up = std::chrono::seconds(1);  // run, but not counted
 };
@@ -38,6 +54,7 @@ struct Report {
   std::uint64_t records = 0;
   std::uint64_t record_batch_bytes = 0;  // as they were on the wire
   std::uint64_t failed = 0;
+  std::uint64_t repeated = 0;                     // asked again because the broker was still at the transaction before
   std::map<std::string, std::uint64_t> failures;  // by what was wrong
   Histogram latency;                              // nanoseconds, from the intended time of sending
   // Over the whole run, warm-up included: what was acknowledged, and by how much the partitions grew meanwhile.

@@ -1,12 +1,17 @@
 #include "bench/run.h"
 
+#include <fmt/format.h>
+
 #include <system_error>
 
+#include "bench/commit_load.h"
 #include "bench/connection_load.h"
 #include "bench/end_to_end.h"
 #include "bench/fetch_load.h"
+#include "bench/group_load.h"
 #include "bench/produce_load.h"
 #include "bench/target.h"
+#include "bench/transaction_load.h"
 #include "client/core.h"
 
 namespace klamm::bench {
@@ -104,6 +109,11 @@ Task<Result<void>> run_end_to_end(const World& world) {
   co_return Result<void>();
 }
 
+// No two runs speak of the same groups and transactional ids.
+std::string run_name(const World& world) {
+  return fmt::format("klamm-bench-{}", world.environment.clock.wall().value);
+}
+
 Task<Result<void>> run_workload(const World& world) {
   switch (world.plan.workload) {
     case Workload::produce: {
@@ -129,6 +139,24 @@ Task<Result<void>> run_workload(const World& world) {
           run_idle(world.environment, world.reactor(), world.plan, world.target, world.report, world.moments);
       co_await std::move(running);
       co_return Result<void>();
+    }
+    case Workload::groups:
+    case Workload::rebalance: {
+      auto running = run_groups(world.environment, world.reactor(), world.plan, world.target, world.report,
+                                world.moments, run_name(world));
+      co_await std::move(running);
+      co_return Result<void>();
+    }
+    case Workload::commits: {
+      auto running = run_commits(world.environment, world.reactor(), world.plan, world.target, world.report,
+                                 world.moments, run_name(world));
+      co_await std::move(running);
+      co_return Result<void>();
+    }
+    case Workload::transactions: {
+      auto running = run_transactions(world.environment, world.client, world.plan, world.target, world.report,
+                                      world.moments, run_name(world));
+      co_return co_await std::move(running);
     }
   }
   co_return Result<void>();

@@ -22,11 +22,14 @@ using runtime::Task;
 namespace {
 
 constexpr std::string_view description =
-    "Loads a cluster and prints what it did: klamm bench produce|fetch|end-to-end|connect|idle [options].\n"
+    "Loads a cluster and prints what it did: klamm bench "
+    "produce|fetch|end-to-end|connect|idle|groups|rebalance|commits|transactions [options].\n"
     "produce sends one batch a request; fetch reads a topic again and again (fill it with produce first);\n"
     "end-to-end sends single records and waits for them at a consumer; connect opens and closes connections;\n"
-    "idle holds them. Without --rate a request follows the answer before it; with it requests have times at\n"
-    "which they are due, and latencies count from those.";
+    "idle holds them. groups has members that heartbeat and commit at their times; rebalance has one group join\n"
+    "again and again; commits stores offsets as fast as answers come; transactions has a producer a connection that\n"
+    "writes a record to each partition and commits. Without --rate a request follows the answer before it; with it\n"
+    "requests have times at which they are due, and latencies count from those.";
 
 std::vector<OptionSpec> specs() {
   return {
@@ -43,6 +46,12 @@ std::vector<OptionSpec> specs() {
       {"in-flight", Takes::value, "count", "Requests on their way per connection.", "1"},
       {"rate", Takes::value, "requests", "Requests a second, all connections together.", "0"},
       {"fetch-size", Takes::value, "bytes", "Bytes a fetch asks for.", "1048576"},
+      {"groups", Takes::value, "count", "Groups of the classic protocol.", "0"},
+      {"consumer-groups", Takes::value, "count", "Groups of the protocol of KIP-848.", "0"},
+      {"members", Takes::value, "count", "Members of each group.", "2"},
+      {"heartbeat", Takes::value, "seconds", "Between two heartbeats of a member.", "3"},
+      {"commit", Takes::value, "seconds", "Between two commits of a member; 0: none.", "1"},
+      {"requests", Takes::value, "count", "Of a loop without --rate: ends after so many; 0: after --duration.", "0"},
       {"duration", Takes::value, "seconds", "How long is counted.", "5"},
       {"warm-up", Takes::value, "seconds", "How long runs uncounted before.", "1"},
       {"server-pid", Takes::value, "pid", "A broker on this machine whose CPU and memory are told, too."},
@@ -50,11 +59,10 @@ std::vector<OptionSpec> specs() {
   };
 }
 
-constexpr std::pair<std::string_view, Workload> workloads[] = {{"produce", Workload::produce},
-                                                               {"fetch", Workload::fetch},
-                                                               {"end-to-end", Workload::end_to_end},
-                                                               {"connect", Workload::connect},
-                                                               {"idle", Workload::idle}};
+constexpr std::pair<std::string_view, Workload> workloads[] = {
+    {"produce", Workload::produce},     {"fetch", Workload::fetch},     {"end-to-end", Workload::end_to_end},
+    {"connect", Workload::connect},     {"idle", Workload::idle},       {"groups", Workload::groups},
+    {"rebalance", Workload::rebalance}, {"commits", Workload::commits}, {"transactions", Workload::transactions}};
 
 double number_of(const CommandLine& line, std::string_view option, double least, double most) {
   const std::string text = line.value(option);
@@ -82,7 +90,11 @@ runtime::Duration seconds_of(const CommandLine& line, std::string_view option) {
 
 Plan plan_of(const CommandLine& line) {
   Plan plan;
-  if (line.rest().size() != 1) line.usage("One workload is needed: produce, fetch, end-to-end, connect or idle");
+  if (line.rest().size() != 1) {
+    line.usage(
+        "One workload is needed: produce, fetch, end-to-end, connect, idle, groups, rebalance, commits or "
+        "transactions");
+  }
   const auto named = std::ranges::find(workloads, line.rest().front(), &std::pair<std::string_view, Workload>::first);
   if (named == std::end(workloads)) line.usage(fmt::format("Unknown workload {}", line.rest().front()));
   plan.workload = named->second;
@@ -103,9 +115,19 @@ Plan plan_of(const CommandLine& line) {
   plan.in_flight = whole_number_of<std::size_t>(line, "in-flight", 1, 100'000);
   plan.rate = number_of(line, "rate", 0, 1e9);
   plan.fetch_bytes = whole_number_of<std::int32_t>(line, "fetch-size", 1, 1 << 30);
+  plan.groups = whole_number_of<std::size_t>(line, "groups", 0, 1'000'000);
+  plan.consumer_groups = whole_number_of<std::size_t>(line, "consumer-groups", 0, 1'000'000);
+  plan.members = whole_number_of<std::size_t>(line, "members", 1, 100'000);
+  plan.heartbeat = seconds_of(line, "heartbeat");
+  plan.commit = seconds_of(line, "commit");
+  plan.requests = whole_number_of<std::uint64_t>(line, "requests", 0, 1e12);
   plan.duration = seconds_of(line, "duration");
   plan.warm_up = seconds_of(line, "warm-up");
   if (plan.workload == Workload::end_to_end && plan.rate == 0) line.usage("end-to-end needs --rate");
+  if (plan.workload == Workload::groups && plan.groups + plan.consumer_groups == 0)
+    line.usage("groups needs --groups or --consumer-groups");
+  if (plan.workload == Workload::groups && plan.heartbeat.count() == 0)
+    line.usage("groups needs a --heartbeat above 0");
   return plan;
 }
 
@@ -182,12 +204,14 @@ void print_text(Streams& streams, const Plan& plan, const Report& report, const 
   cpu("generator", usage.own);
   if (usage.server_pid != 0) {
     cpu("broker", usage.server);
+    streams.line("the broker took {:.1f} % of a core", report.seconds == 0 ? 0 : usage.server / report.seconds * 100);
     streams.line("memory of the broker: {:.1f} MiB resident", usage.server_mib);
   }
   if (report.grown >= 0) {
     streams.line("acknowledged {} records, {} {}", report.acknowledged, report.grown,
-                 plan.workload == Workload::produce ? "more in the partitions" : "consumed");
+                 plan.workload == Workload::end_to_end ? "consumed" : "more in the partitions");
   }
+  if (report.repeated > 0) streams.line("asked {} times again: the transaction before was not ended", report.repeated);
   for (const auto& [why, count] : report.failures) streams.line("failed {} times: {}", count, why);
 }
 
@@ -208,6 +232,7 @@ void print_json(Streams& streams, const Plan& plan, const Report& report, const 
       milliseconds(report.latency.max()), usage.own);
   if (usage.server_pid != 0)
     line += fmt::format(R"(,"broker_cpu":{:.4f},"broker_mib":{:.1f})", usage.server, usage.server_mib);
+  if (plan.workload == Workload::transactions) line += fmt::format(R"(,"repeated":{})", report.repeated);
   if (report.grown >= 0) line += fmt::format(R"(,"acknowledged":{},"grown":{})", report.acknowledged, report.grown);
   streams.line("{}}}", line);
 }

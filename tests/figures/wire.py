@@ -79,6 +79,19 @@ def create_topic(topic, partitions=1, correlation=1):
     return frame(19, 2, correlation, body, False)
 
 
+NONE, LOADING, NOT_AVAILABLE, NOT_COORDINATOR = 0, 14, 15, 16
+
+
+def fetch_offsets(group, correlation=1):
+    """All that a group has committed."""
+    name = group.encode()
+    return frame(9, 3, correlation, struct.pack(">h", len(name)) + name + struct.pack(">i", -1), False)
+
+
+def fetched_offsets_error(answer):
+    return struct.unpack(">h", answer[-2:])[0]
+
+
 class Connection:
     def __init__(self, bootstrap, timeout=30):
         host, port = bootstrap.rsplit(":", 1)
