@@ -1,4 +1,5 @@
-// Reads records of partitions it was assigned by hand, or of all partitions of some topics; without a consumer group.
+// Reads records: as a member of a consumer group, of partitions that were assigned by hand, or of all partitions of
+// some topics.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@
 namespace klamm::client {
 
 class Fetcher;
+class GroupSession;
 
 // A consumed record: a view into the Batch it came in.
 class Record {
@@ -40,6 +42,7 @@ class Record {
 
  private:
   friend class Fetcher;
+  class GroupSession;
   const std::string* topic_ = nullptr;
   std::int32_t partition_ = -1;
   std::int32_t leader_epoch_ = -1;
@@ -63,6 +66,7 @@ class Batch {
 
  private:
   friend class Fetcher;
+  class GroupSession;
   std::vector<Record> records_;
   std::vector<std::shared_ptr<const void>> owners_;
 };
@@ -80,6 +84,33 @@ struct OffsetAndTimestamp {
   std::int32_t leader_epoch = -1;
 };
 
+// An offset as it is committed: of the next record to be read.
+struct OffsetAndMetadata {
+  std::int64_t offset = -1;
+  std::string metadata;
+  std::int32_t leader_epoch = -1;
+
+  bool operator==(const OffsetAndMetadata&) const = default;
+};
+using Offsets = std::map<PartitionName, OffsetAndMetadata>;
+
+// What a rebalance calls, from within poll(), unsubscribe() and close(). Each may be left out; without `lost`,
+// `revoked` is called instead.
+struct RebalanceListener {
+  using Call = std::function<runtime::Task<void>(std::vector<PartitionName>)>;
+  Call assigned;  // these are new; may be none
+  Call revoked;   // these go, and what was read of them may still be committed
+  Call lost;      // these are gone already
+};
+
+// Under which name the consumer commits: for offsets in transactions (KIP-447).
+struct GroupMetadata {
+  std::string group_id;
+  std::int32_t generation_id = -1;
+  std::string member_id;
+  std::optional<std::string> group_instance_id;
+};
+
 class Consumer {
  public:
   // The client's properties with `properties` over them. One that cannot be used makes every call fail with
@@ -91,8 +122,28 @@ class Consumer {
 
   const std::optional<Error>& configuration_error() const { return configuration_error_; }
 
+  // --- in a group: with group.id, and by group.protocol ---
+  // These topics instead of what was before; the group gives out their partitions while poll() is called.
+  Result<void> subscribe(const std::vector<std::string>& topics, RebalanceListener listener = {});
+  // All topics whose names match, also those that are made later; internal ones unless exclude.internal.topics=false.
+  Result<void> subscribe_matching(std::function<bool(std::string_view)> matches, RebalanceListener listener = {});
+  // The same, matched by the coordinator with a regular expression of RE2; only in the consumer protocol.
+  Result<void> subscribe_regex(std::string regex, RebalanceListener listener = {});
+  // Commits when that is automatic, gives up all partitions, leaves the group.
+  runtime::Task<Result<void>> unsubscribe();
+  // The positions of all partitions; tries again until default.api.timeout.ms.
+  runtime::Task<Result<void>> commit();
+  runtime::Task<Result<void>> commit(Offsets offsets);
+  // Once, without waiting; `done` hears how it went.
+  void post_commit(std::function<void(const Result<void>&)> done = {});
+  // No entry where nothing is committed.
+  runtime::Task<Result<Offsets>> committed(std::vector<PartitionName> partitions);
+  Result<GroupMetadata> group_metadata() const;
+  // Commits when that is automatic, and leaves the group; destroying it alone is like a crash for the group.
+  runtime::Task<Result<void>> close(runtime::Duration timeout = std::chrono::seconds(30));
+
   // Exactly these partitions from now on. Those that stay keep their position; the others start where seek() says, else
-  // where auto.offset.reset does.
+  // at the group's offset, else where auto.offset.reset says.
   void assign(const std::vector<PartitionName>& partitions);
   // All partitions of the topics, also those that are made later.
   void follow(const std::vector<std::string>& topics);
@@ -122,6 +173,8 @@ class Consumer {
  private:
   std::optional<Error> configuration_error_;
   std::unique_ptr<Fetcher> fetcher_;
+  std::unique_ptr<GroupSession> group_;  // with group.id
+  bool following_ = false;               // without the group
 };
 
 }  // namespace klamm::client

@@ -68,6 +68,7 @@ Task<void> Core::close_idle_links() {
   for (;;) {
     co_await nothing.wait(now() + std::max<Duration>(settings_.idle_max / 10, std::chrono::seconds(1)));
     for (const auto& [id, link] : links_) link->close_if_idle(now());
+    for (const auto& [id, link] : coordinator_links_) link->close_if_idle(now());
   }
 }
 
@@ -193,6 +194,8 @@ void Core::took_cluster() {
 void Core::make_links() {
   for (const auto& [id, broker] : cluster_.brokers()) {
     const HostPort address{broker.host, static_cast<std::uint16_t>(broker.port)};
+    if (const auto second = coordinator_links_.find(id); second != coordinator_links_.end())
+      second->second->set_address(address);
     const auto known = links_.find(id);
     if (known != links_.end()) {
       known->second->set_address(address);
@@ -217,6 +220,17 @@ Link* Core::link(std::int32_t broker) {
   if (!cluster_.brokers().contains(broker)) return nullptr;
   const auto found = links_.find(broker);
   return found == links_.end() ? nullptr : found->second.get();
+}
+
+Link* Core::coordinator_link(std::int32_t broker) {
+  const auto known = cluster_.brokers().find(broker);
+  if (known == cluster_.brokers().end()) return nullptr;
+  auto& link = coordinator_links_[broker];
+  if (link == nullptr) {
+    const HostPort address{known->second.host, static_cast<std::uint16_t>(known->second.port)};
+    link = std::make_unique<Link>(link_context_, broker, address);
+  }
+  return link.get();
 }
 
 // The brokers that are known; the bootstrap servers when none is, or when none was reachable for so long that the whole

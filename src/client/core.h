@@ -83,14 +83,19 @@ class Core {
 
   // The link to a broker that the cluster knows; nothing for an unknown one.
   Link* link(std::int32_t broker);
+  // A second one to it, for what a coordinator may hold back: requests of one connection are answered in order, and a
+  // JoinGroup waits for the other members.
+  Link* coordinator_link(std::int32_t broker);
   // A link that is ready, of the broker with the least to do; connects where none is.
   runtime::Task<Result<Link*>> any_link(runtime::MonoTime deadline);
   runtime::Task<Result<Link*>> link_to(Target target, runtime::MonoTime deadline);
 
-  // One request and its answer on a link, at the newest version both sides know but at most `version_max`.
+  // One request and its answer on a link, at the newest version both sides know but at most `version_max`. The answer
+  // may take `answer_within`; zero means request.timeout.ms.
   template <typename Response, typename Request>
   runtime::Task<Result<Reply<Response>>> exchange(Link& link, const Request& request, runtime::MonoTime deadline,
-                                                  std::int16_t version_max = Request::max_version);
+                                                  std::int16_t version_max = Request::max_version,
+                                                  runtime::Duration answer_within = {});
   // The same, wherever `target` is found, again after failures of the connection until the deadline.
   template <typename Response, typename Request>
   runtime::Task<Result<Reply<Response>>> call(Target target, const Request& request, runtime::MonoTime deadline,
@@ -129,12 +134,13 @@ class Core {
 
   LinkContext link_context_;
   std::map<std::int32_t, std::unique_ptr<Link>> links_;  // bootstrap servers under negative numbers
-  runtime::TaskGroup tasks_;                             // destroyed first: what runs in it uses all of the above
+  std::map<std::int32_t, std::unique_ptr<Link>> coordinator_links_;
+  runtime::TaskGroup tasks_;  // destroyed first: what runs in it uses all of the above
 };
 
 template <typename Response, typename Request>
 runtime::Task<Result<Reply<Response>>> Core::exchange(Link& link, const Request& request, runtime::MonoTime deadline,
-                                                      std::int16_t version_max) {
+                                                      std::int16_t version_max, runtime::Duration answer_within) {
   const Result<void> ready = co_await link.wait_ready(deadline);
   if (!ready) co_return ready.error();
   const auto version = link.versions().latest_usable(Request::api_key, {Request::min_version, version_max});
@@ -142,7 +148,8 @@ runtime::Task<Result<Reply<Response>>> Core::exchange(Link& link, const Request&
   Result<OutgoingFrame> frame = encode_request(request, *version, settings_.client_id);
   if (!frame) co_return frame.error();
   AwaitedAnswer waiter(reactor_);
-  const runtime::MonoTime answer_by = std::min(deadline, now() + settings_.request_timeout);
+  const runtime::Duration patience = answer_within.count() > 0 ? answer_within : settings_.request_timeout;
+  const runtime::MonoTime answer_by = std::min(deadline, now() + patience);
   const std::uint64_t connection = link.connection_number();
   link.connection().send(*std::move(frame), waiter, answer_by);
   const Result<Answer> answer = co_await waiter;

@@ -25,7 +25,8 @@ Fetcher::Fetcher(Core& core, ConsumerSettings settings)
     : core_(core),
       settings_(std::move(settings)),
       log_(core.log().named("org.apache.kafka.clients.consumer.internals.FetchCollector",
-                            fmt::format("[Consumer clientId={}, groupId=null] ", core.settings().client_id))),
+                            fmt::format("[Consumer clientId={}, groupId={}] ", core.settings().client_id,
+                                        settings_.group ? settings_.group->id : "null"))),
       progress_(core.reactor()),
       tasks_(core.reactor()) {
   on_change_ = core_.on_change([this] { progress_.notify(); });
@@ -35,8 +36,9 @@ Fetcher::~Fetcher() {
   core_.remove_on_change(on_change_);
 }
 
-void Fetcher::add(const TopicPartition& partition) {
+void Fetcher::add(const TopicPartition& partition, bool hold) {
   Partition fresh;
+  fresh.held = hold;
   fresh.topic = partition.topic;
   fresh.reset = settings_.reset;
   fresh.generation = next_generation_++;
@@ -48,15 +50,40 @@ void Fetcher::remove(const TopicPartition& partition) {
   std::erase_if(fetched_, [&](const Fetched& each) { return each.name == partition; });
 }
 
-void Fetcher::assign(const std::set<TopicPartition>& wanted) {
+void Fetcher::assign(const std::set<TopicPartition>& wanted, bool hold) {
   for (auto at = partitions_.begin(); at != partitions_.end();) {
     const TopicPartition name = (at++)->first;
     if (!wanted.contains(name)) remove(name);
   }
   for (const TopicPartition& partition : wanted) {
-    if (!partitions_.contains(partition)) add(partition);
+    if (!partitions_.contains(partition)) add(partition, hold);
     core_.watch_topic(partition.topic, settings_.allow_auto_create);
   }
+  progress_.notify();
+}
+
+void Fetcher::start(const TopicPartition& name, std::optional<std::int64_t> offset) {
+  const auto found = partitions_.find(name);
+  if (found == partitions_.end() || !found->second.held) return;  // meanwhile taken away, or moved by seek()
+  found->second.held = false;
+  if (offset) found->second.position = found->second.fetch_from = *offset;
+  progress_.notify();
+}
+
+std::set<TopicPartition> Fetcher::held() const {
+  std::set<TopicPartition> names;
+  for (const auto& [name, partition] : partitions_) {
+    if (partition.held) names.insert(name);
+  }
+  return names;
+}
+
+std::map<TopicPartition, std::int64_t> Fetcher::positions() const {
+  std::map<TopicPartition, std::int64_t> positions;
+  for (const auto& [name, partition] : partitions_) {
+    if (partition.position >= 0) positions.emplace(name, partition.position);
+  }
+  return positions;
 }
 
 void Fetcher::follow(std::vector<std::string> topics) {
@@ -91,6 +118,7 @@ void Fetcher::update_followed() {
 void Fetcher::seek(const TopicPartition& name, std::int64_t offset) {
   const auto found = partitions_.find(name);
   if (found == partitions_.end()) return;
+  found->second.held = false;
   found->second.position = found->second.fetch_from = offset;
   found->second.generation = next_generation_++;
   progress_.notify();
@@ -99,6 +127,7 @@ void Fetcher::seek(const TopicPartition& name, std::int64_t offset) {
 void Fetcher::reset(const TopicPartition& name, OffsetReset::Kind to) {
   const auto found = partitions_.find(name);
   if (found == partitions_.end()) return;
+  found->second.held = false;
   found->second.position = found->second.fetch_from = -1;
   found->second.reset.kind = to;
   found->second.generation = next_generation_++;
@@ -115,7 +144,7 @@ void Fetcher::look_up_positions() {
   std::map<TopicPartition, std::int64_t> timestamps;
   std::string undefined;
   for (auto& [name, partition] : partitions_) {
-    if (partition.position >= 0 || partition.looking_up) continue;
+    if (partition.position >= 0 || partition.looking_up || partition.held) continue;
     switch (partition.reset.kind) {
       case OffsetReset::Kind::earliest:
         timestamps[name] = special_timestamp::earliest;
@@ -196,6 +225,24 @@ void Fetcher::wake_up() {
   progress_.notify();
 }
 
+std::optional<Error> Fetcher::topic_error(const std::vector<std::string>& topics) {
+  for (const std::string& topic : topics) {
+    const TopicInfo* info = core_.cluster().topic(topic);
+    if (info != nullptr && info->error == ErrorCode::invalid_topic_exception) {
+      log_.named("org.apache.kafka.clients.Metadata",
+                 fmt::format("[Consumer clientId={}, groupId={}] ", core_.settings().client_id,
+                             settings_.group ? settings_.group->id : "null"))
+          .error("Metadata response reported invalid topics [{}]", topic);
+      return Error(info->error, fmt::format("Invalid topics: [{}]", topic));
+    }
+    if (info != nullptr && info->error == ErrorCode::topic_authorization_failed) {
+      return Error(info->error, fmt::format("Not authorized to access topics: [{}]", topic));
+    }
+    if (info == nullptr || info->partitions.empty()) core_.request_refresh();
+  }
+  return std::nullopt;
+}
+
 Task<Result<Batch>> Fetcher::poll(MonoTime deadline) {
   for (;;) {
     update_followed();
@@ -210,19 +257,7 @@ Task<Result<Batch>> Fetcher::poll(MonoTime deadline) {
       errors_.pop_front();
       co_return error;
     }
-    for (const std::string& topic : followed_) {
-      const TopicInfo* info = core_.cluster().topic(topic);
-      if (info != nullptr && info->error == ErrorCode::invalid_topic_exception) {
-        log_.named("org.apache.kafka.clients.Metadata",
-                   fmt::format("[Consumer clientId={}, groupId=null] ", core_.settings().client_id))
-            .error("Metadata response reported invalid topics [{}]", topic);
-        co_return Error(info->error, fmt::format("Invalid topics: [{}]", topic));
-      }
-      if (info != nullptr && info->error == ErrorCode::topic_authorization_failed) {
-        co_return Error(info->error, fmt::format("Not authorized to access topics: [{}]", topic));
-      }
-      if (info == nullptr || info->partitions.empty()) core_.request_refresh();
-    }
+    if (const auto error = topic_error(followed_)) co_return *error;
     if (core_.now() >= deadline || std::exchange(woken_, false)) co_return std::move(batch);
     MonoTime look_again = deadline;
     for (const auto& [name, partition] : partitions_) {

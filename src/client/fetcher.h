@@ -33,10 +33,16 @@ class Fetcher final {
   Fetcher(Core& core, ConsumerSettings settings);
   ~Fetcher();
 
-  void assign(const std::set<TopicPartition>& partitions);
+  // With `hold`, those that are new wait for start().
+  void assign(const std::set<TopicPartition>& partitions, bool hold = false);
+  // One that is held begins at the offset, or without one where auto.offset.reset says.
+  void start(const TopicPartition& partition, std::optional<std::int64_t> offset);
+  std::set<TopicPartition> held() const;
   void follow(std::vector<std::string> topics);
   void follow_matching(std::function<bool(std::string_view)> matches);
   const auto& partitions() const { return partitions_; }
+  // Of the next record for the reader; only where it is known.
+  std::map<TopicPartition, std::int64_t> positions() const;
 
   void seek(const TopicPartition& partition, std::int64_t offset);
   void reset(const TopicPartition& partition, OffsetReset::Kind to);
@@ -45,9 +51,12 @@ class Fetcher final {
   runtime::Task<Result<Batch>> poll(runtime::MonoTime deadline);
 
   void wake_up();
+  // Of topics that somebody follows: what the cluster says against one of them.
+  std::optional<Error> topic_error(const std::vector<std::string>& topics);
 
   const ConsumerSettings& settings() const { return settings_; }
   Core& core() { return core_; }
+  const Logger& log() const { return log_; }
 
  private:
   struct Partition {
@@ -56,6 +65,7 @@ class Fetcher final {
     std::int64_t fetch_from = -1;  // of the next request; ahead of the position while answers wait
     OffsetReset reset;             // where to look it up
     std::uint64_t generation = 0;  // grows with every jump: answers to earlier questions are dropped
+    bool held = false;             // nobody has said yet where it begins
     bool looking_up = false;
     bool paused = false;
     runtime::MonoTime retry_at{};  // not fetched before
@@ -99,7 +109,7 @@ class Fetcher final {
   };
 
   void update_followed();
-  void add(const TopicPartition& partition);
+  void add(const TopicPartition& partition, bool hold);
   void remove(const TopicPartition& partition);
   void look_up_positions();
   runtime::Task<void> look_up(std::map<TopicPartition, std::int64_t> timestamps);

@@ -92,6 +92,78 @@ milliseconds ms(const ConfigValues& values, std::string_view key) {
   return milliseconds(std::clamp<std::int64_t>(value, 0, std::int64_t{100} * 365 * 24 * 3600 * 1000));
 }
 
+constexpr const char* invalid_configuration = "org.apache.kafka.common.errors.InvalidConfigurationException";
+
+std::optional<std::string> text_of(const Properties& properties, std::string_view key) {
+  const auto found = properties.find(key);
+  return found == properties.end() ? std::nullopt : std::optional(found->second);
+}
+
+// What the other group protocol alone knows may not be set.
+std::optional<Error> foreign_to_protocol(const Properties& properties, GroupProtocol protocol) {
+  constexpr std::string_view of_others[] = {"group.remote.assignor", "share.acknowledgement.mode",
+                                            "share.acquire.mode"};
+  constexpr std::string_view of_classic[] = {"partition.assignment.strategy", "heartbeat.interval.ms",
+                                             "session.timeout.ms", "share.acknowledgement.mode", "share.acquire.mode"};
+  std::string found;
+  const bool classic = protocol == GroupProtocol::classic;
+  const auto look = [&](std::string_view key) {
+    const std::string value = text_of(properties, key).value_or("");
+    if (value.find_first_not_of(" \t\r\n") == std::string::npos) return;
+    if (!found.empty()) found += ", ";
+    found += key;
+  };
+  if (classic) {
+    std::ranges::for_each(of_others, look);
+  } else {
+    std::ranges::for_each(of_classic, look);
+  }
+  if (found.empty()) return std::nullopt;
+  return config_error(fmt::format("{} cannot be set when group.protocol={}", found, classic ? "CLASSIC" : "CONSUMER"));
+}
+
+Result<std::optional<GroupSettings>> group_settings(const Properties& properties, const ConfigValues& values) {
+  const std::string protocol = values.get_string("group.protocol");
+  GroupSettings settings;
+  settings.protocol =
+      protocol.starts_with('c') && protocol.ends_with('r') ? GroupProtocol::consumer : GroupProtocol::classic;
+  if (auto foreign = foreign_to_protocol(properties, settings.protocol)) return *std::move(foreign);
+  const auto id = text_of(properties, "group.id");
+  const bool asked = properties.contains("enable.auto.commit");
+  settings.auto_commit = values.get_bool("enable.auto.commit");
+  if (!id) {
+    if (asked && settings.auto_commit) {
+      return Error::of_kind(invalid_configuration,
+                            "enable.auto.commit cannot be set to true when default group id (null) is used.");
+    }
+    return std::optional<GroupSettings>();
+  }
+  if (id->find_first_not_of(" \t\r\n") == std::string::npos) {
+    return Error(ErrorCode::invalid_group_id, "The configured group.id should not be an empty string or whitespace.");
+  }
+  settings.id = *id;
+  settings.instance_id = text_of(properties, "group.instance.id");
+  settings.remote_assignor = text_of(properties, "group.remote.assignor");
+  for (const std::string& name : values.get_list("partition.assignment.strategy")) {
+    const auto assignor = assignor_of_class(name);
+    if (!assignor)
+      return Error::of_kind(kinds::kafka, fmt::format("{} ClassNotFoundException exception occurred", name));
+    settings.assignors.push_back(*assignor);
+  }
+  if (settings.assignors.empty() && settings.protocol == GroupProtocol::classic) {
+    return config_error(
+        "Choose a partition assignment strategy by setting the partition.assignment.strategy configuration");
+  }
+  settings.session_timeout = ms(values, "session.timeout.ms");
+  settings.heartbeat_interval = ms(values, "heartbeat.interval.ms");
+  if (settings.protocol == GroupProtocol::classic && settings.heartbeat_interval >= settings.session_timeout) {
+    return Error::of_kind(kinds::illegal_argument, "Heartbeat must be set lower than the session timeout");
+  }
+  settings.poll_interval_max = ms(values, "max.poll.interval.ms");
+  settings.auto_commit_interval = ms(values, "auto.commit.interval.ms");
+  return std::optional(std::move(settings));
+}
+
 }  // namespace
 
 Result<std::vector<HostPort>> parse_bootstrap_servers(std::string_view text) {
@@ -231,12 +303,17 @@ Result<ProducerSettings> producer_settings(const Properties& given, const Logger
 }
 
 Result<ConsumerSettings> consumer_settings(const Properties& given, const Logger& log) {
-  Result<ConfigValues> parsed = parse(config::consumer_keys(), with_kafka_names(given), false);
+  const Properties properties = with_kafka_names(given);
+  Result<ConfigValues> parsed = parse(config::consumer_keys(), properties, false);
   if (!parsed) return std::move(parsed).error();
   const ConfigValues& values = *parsed;
   warn_of_unknown(given, log);
 
   ConsumerSettings settings;
+  Result<std::optional<GroupSettings>> group = group_settings(properties, values);
+  if (!group) return std::move(group).error();
+  settings.group = *std::move(group);
+  settings.exclude_internal_topics = values.get_bool("exclude.internal.topics");
   settings.isolation = values.get_string("isolation.level") == "read_committed" ? Isolation::read_committed
                                                                                 : Isolation::read_uncommitted;
   const std::string reset = values.get_string("auto.offset.reset");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/logger.h"
+#include "client/group_assignment.h"
 #include "client/result.h"
 #include "records/compression.h"
 #include "runtime/clock.h"
@@ -80,7 +81,25 @@ struct OffsetReset {
   runtime::Duration back{};  // by_duration: so long before now
 };
 
+enum class GroupProtocol : std::uint8_t { classic, consumer };
+
+// Of a consumer with a group.id.
+struct GroupSettings {
+  std::string id;
+  std::optional<std::string> instance_id;
+  GroupProtocol protocol = GroupProtocol::classic;
+  std::vector<Assignor> assignors;             // classic
+  std::optional<std::string> remote_assignor;  // consumer
+  runtime::Duration session_timeout{};
+  runtime::Duration heartbeat_interval{};
+  runtime::Duration poll_interval_max{};
+  bool auto_commit = false;
+  runtime::Duration auto_commit_interval{};
+};
+
 struct ConsumerSettings {
+  std::optional<GroupSettings> group;
+  bool exclude_internal_topics = true;
   Isolation isolation = Isolation::read_uncommitted;
   OffsetReset reset = {};
   std::int32_t fetch_bytes_min = 0;

@@ -57,6 +57,21 @@ struct ModelBroker::Connection final : runtime::SocketEvents, std::enable_shared
   std::size_t unanswered = 0;
 };
 
+namespace {
+
+// Of the coordinator in model_groups.cpp; a story may serve them otherwise.
+struct ServedKey {
+  ApiKey key;
+  std::int16_t low;
+  std::int16_t high;
+};
+constexpr ServedKey group_keys[] = {{ApiKey::find_coordinator, 0, 6}, {ApiKey::join_group, 0, 9},
+                                    {ApiKey::sync_group, 0, 5},       {ApiKey::heartbeat, 0, 4},
+                                    {ApiKey::leave_group, 0, 5},      {ApiKey::offset_commit, 2, 10},
+                                    {ApiKey::offset_fetch, 1, 10},    {ApiKey::consumer_group_heartbeat, 0, 1}};
+
+}  // namespace
+
 ModelBroker::ModelBroker(sim::World& world, sim::Host& host, std::int32_t id) : world_(world), host_(host), id_(id) {
   brokers_[id] = host.name();
   world_.run(host_, [](ModelBroker& self) -> runtime::Task<void> {
@@ -195,6 +210,7 @@ ByteVector ModelBroker::answer_to(const rpc::RequestStart& start, Bytes frame) {
       if (request.acks == 0) out.clear();
     }
   };
+  if (served_.contains(static_cast<ApiKey>(start.api_key))) return served_answer(start, frame);
   switch (static_cast<ApiKey>(start.api_key)) {
     case ApiKey::api_versions:
       with(protocol::ApiVersionsRequest{});
@@ -216,6 +232,30 @@ ByteVector ModelBroker::answer_to(const rpc::RequestStart& start, Bytes frame) {
       break;
     case ApiKey::create_topics:
       with(protocol::CreateTopicsRequest{});
+      break;
+    case ApiKey::find_coordinator:
+      with(protocol::FindCoordinatorRequest{});
+      break;
+    case ApiKey::join_group:
+      with(protocol::JoinGroupRequest{});
+      break;
+    case ApiKey::sync_group:
+      with(protocol::SyncGroupRequest{});
+      break;
+    case ApiKey::heartbeat:
+      with(protocol::HeartbeatRequest{});
+      break;
+    case ApiKey::leave_group:
+      with(protocol::LeaveGroupRequest{});
+      break;
+    case ApiKey::offset_commit:
+      with(protocol::OffsetCommitRequest{});
+      break;
+    case ApiKey::offset_fetch:
+      with(protocol::OffsetFetchRequest{});
+      break;
+    case ApiKey::consumer_group_heartbeat:
+      with(protocol::ConsumerGroupHeartbeatRequest{});
       break;
     default:
       return served_answer(start, frame);
@@ -257,6 +297,9 @@ protocol::ApiVersionsResponse ModelBroker::respond(const protocol::ApiVersionsRe
   serve(ApiKey::list_offsets, 1, 10);
   serve(ApiKey::fetch, 4, 12);
   serve(ApiKey::create_topics, 2, 7);
+  for (const auto& [key, low, high] : group_keys) {
+    if (!served_.contains(key)) serve(key, low, high);
+  }
   for (const auto& [key, served] : served_) serve(key, served.low, served.high);
   return response;
 }
@@ -281,6 +324,7 @@ protocol::MetadataResponse ModelBroker::respond(const protocol::MetadataRequest&
       topic.error_code =
           static_cast<std::int16_t>(error != ErrorCode::none ? error : ErrorCode::unknown_topic_or_partition);
     } else {
+      topic.topic_id = id_of(name);
       std::int32_t index = 0;
       for (const Partition& partition : found->second) {
         protocol::MetadataResponse::MetadataResponsePartition one;

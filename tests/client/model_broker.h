@@ -11,13 +11,22 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/topic_partition.h"
 #include "protocol/messages/api_versions.h"
+#include "protocol/messages/consumer_group_heartbeat.h"
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/fetch.h"
+#include "protocol/messages/find_coordinator.h"
+#include "protocol/messages/heartbeat.h"
 #include "protocol/messages/init_producer_id.h"
+#include "protocol/messages/join_group.h"
+#include "protocol/messages/leave_group.h"
 #include "protocol/messages/list_offsets.h"
 #include "protocol/messages/metadata.h"
+#include "protocol/messages/offset_commit.h"
+#include "protocol/messages/offset_fetch.h"
 #include "protocol/messages/produce.h"
+#include "protocol/messages/sync_group.h"
 #include "rpc/frame.h"
 #include "runtime/simulation/network.h"
 #include "runtime/simulation/world.h"
@@ -73,7 +82,16 @@ class ModelBroker final : runtime::AcceptEvents {
   // What is below is deleted.
   void set_log_start(const std::string& topic, std::int32_t partition, std::int64_t offset);
 
+  // Of the group; -1 for none.
+  std::int64_t committed(const std::string& topic, std::int32_t partition) const;
+  void set_committed(const std::string& topic, std::int32_t partition, std::int64_t offset);
+  // The member did what tells a group that it goes.
+  bool member_left() const { return group_.left; }
+  // Its next heartbeat of the consumer protocol brings another assignment: this many partitions of each topic.
+  void assign_partitions(std::int32_t of_each_topic) { group_.of_each_topic = of_each_topic, group_.reassign = true; }
+
   std::size_t count(protocol::ApiKey key) const;
+  static Uuid id_of(const std::string& topic) { return {7, std::hash<std::string>{}(topic) | 1}; }
   std::size_t connections_accepted() const { return accepted_; }
   std::size_t in_flight_most() const { return in_flight_most_; }
   // So long between a request and its answer.
@@ -102,6 +120,17 @@ class ModelBroker final : runtime::AcceptEvents {
     std::map<std::int32_t, std::int64_t> recent;  // base sequence -> base offset
   };
 
+  // One group of one member, in either protocol.
+  struct Group {
+    std::string member;
+    std::int32_t generation = 0;
+    std::map<TopicPartition, std::int64_t> committed;
+    std::vector<std::string> topics;
+    std::int32_t of_each_topic = 1 << 20;
+    bool reassign = false;
+    bool left = false;
+  };
+
   void on_accepted(runtime::SocketRef socket) override;
   void handle(const std::shared_ptr<Connection>& connection, Bytes frame);
   runtime::Task<void> answer_later(std::shared_ptr<Connection> connection, ByteVector frame, runtime::Duration delay);
@@ -115,6 +144,16 @@ class ModelBroker final : runtime::AcceptEvents {
   protocol::ListOffsetsResponse respond(const protocol::ListOffsetsRequest& request, std::int16_t version);
   protocol::FetchResponse respond(const protocol::FetchRequest& request, std::int16_t version);
   protocol::CreateTopicsResponse respond(const protocol::CreateTopicsRequest& request, std::int16_t version);
+  protocol::FindCoordinatorResponse respond(const protocol::FindCoordinatorRequest& request, std::int16_t version);
+  protocol::JoinGroupResponse respond(const protocol::JoinGroupRequest& request, std::int16_t version);
+  protocol::SyncGroupResponse respond(const protocol::SyncGroupRequest& request, std::int16_t version);
+  protocol::HeartbeatResponse respond(const protocol::HeartbeatRequest& request, std::int16_t version);
+  protocol::LeaveGroupResponse respond(const protocol::LeaveGroupRequest& request, std::int16_t version);
+  protocol::OffsetCommitResponse respond(const protocol::OffsetCommitRequest& request, std::int16_t version);
+  protocol::OffsetFetchResponse respond(const protocol::OffsetFetchRequest& request, std::int16_t version);
+  protocol::ConsumerGroupHeartbeatResponse respond(const protocol::ConsumerGroupHeartbeatRequest& request,
+                                                   std::int16_t version);
+  ErrorCode group_error(protocol::ApiKey key, const std::string& member, std::int32_t generation);
   ErrorCode append(Partition& partition, const std::string& key, Bytes batch, std::int64_t& base_offset);
   Partition* find(const std::string& topic, std::int32_t partition);
   ErrorCode error_for(protocol::ApiKey key);
@@ -129,6 +168,7 @@ class ModelBroker final : runtime::AcceptEvents {
   std::map<protocol::ApiKey, std::deque<ErrorCode>> errors_;
   std::map<protocol::ApiKey, ErrorCode> standing_errors_;
   std::map<protocol::ApiKey, std::size_t> counts_;
+  Group group_;
   std::map<std::string, ProducerState> producers_;  // "id/topic-partition"
   std::map<std::int32_t, std::map<std::pair<std::string, std::int32_t>, std::int64_t>> sessions_;
   std::int32_t last_session_ = 0;
