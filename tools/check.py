@@ -58,6 +58,8 @@ DEFAULT_PARTS = [
     Part("interop/kafka-tools", script("tests/interop/run") + ["kafka-tools"], "Apache Kafka 4.3.1's own tools", waits=True),
     Part("interop/groups", script("tests/interop/run") + ["groups"], "consumer groups: kcat, python3-kafka, Java", 10, waits=True),
     Part("transcripts", [sys.executable, "tests/transcripts/replay.py"], "what our tools print, command by command", waits=True),
+    Part("interop/client-groups", script("tests/interop/run") + ["client-groups"],
+         "our own consumers in groups of both protocols, one of them killed; with python3-kafka", waits=True),
     Part("interop/kcat", script("tests/interop/run") + ["kcat"], "kcat: every codec, through kill -9 and SIGTERM", waits=True),
     Part("interop/consumer-protocol", script("tests/interop/run") + ["consumer-protocol"],
          "the consumer protocol: Java 4.4.0 and librdkafka", 10, waits=True),

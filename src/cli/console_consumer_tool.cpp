@@ -16,6 +16,7 @@ using runtime::Task;
 namespace {
 
 constexpr const char* logger_name = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+constexpr std::uint64_t made_up_groups = 100'000;
 
 std::vector<OptionSpec> specs() {
   constexpr std::string_view formatter_help =
@@ -64,6 +65,8 @@ struct Wanted {
   std::optional<std::string> include;
   std::optional<std::int32_t> partition;
   std::int64_t offset = -1;  // -1: the end, -2: the beginning
+  bool group_made_up = false;
+  bool in_group = false;  // else all partitions are read
   std::int64_t records_max = -1;
   std::optional<std::int64_t> timeout_ms;
   bool skip_on_error = false;
@@ -99,8 +102,8 @@ std::string_view current_name(const CommandLine& options, std::string_view curre
   return old;
 }
 
-void check_group(const CommandLine& options, const client::Properties& properties,
-                 const client::Properties& from_file) {
+std::optional<std::string> given_group(const CommandLine& options, const client::Properties& properties,
+                                       const client::Properties& from_file) {
   std::vector<std::string> groups;
   const auto add = [&](const std::string& group) {
     if (std::ranges::find(groups, group) == groups.end()) groups.push_back(group);
@@ -115,11 +118,21 @@ void check_group(const CommandLine& options, const client::Properties& propertie
         "'--consumer.config') do not match. Detected group ids: '{}'",
         fmt::join(groups, "', '")));
   }
-  if (groups.empty()) return;
+  if (groups.empty()) return std::nullopt;
   if (options.has("partition")) options.usage("Options group and partition cannot be specified together.");
-  options.streams().error_line(
-      "Consumer groups are not supported yet: leave out --group to read all partitions of a topic.");
-  throw ToolExit{1};
+  return groups.front();
+}
+
+// Without a name a group is made up, whose offsets nobody will ask for. A partition is read without any group.
+void choose_group(Wanted& wanted, const std::optional<std::string>& given, DefaultGroup otherwise) {
+  wanted.in_group = given || (otherwise == DefaultGroup::made_up && !wanted.partition);
+  if (!wanted.in_group) {
+    wanted.consumer.erase("enable.auto.commit");
+    return;
+  }
+  wanted.group_made_up = !given;
+  if (!given) wanted.consumer.emplace("enable.auto.commit", "false");
+  wanted.consumer.insert_or_assign("group.id", given.value_or(""));
 }
 
 std::int64_t parse_offset(const CommandLine& options) {
@@ -145,14 +158,14 @@ std::int64_t parse_offset(const CommandLine& options) {
   return -1;
 }
 
-Wanted read_options(const CommandLine& options) {
+Wanted read_options(const CommandLine& options, DefaultGroup otherwise) {
   Wanted wanted;
   const auto command_property = current_name(options, "command-property", "consumer-property");
   const auto command_config = current_name(options, "command-config", "consumer.config");
   client::Properties from_file;
   if (const auto file = options.find(command_config)) from_file = load_properties(*file);
   const client::Properties given = parse_properties_arguments(options.values(command_property));
-  check_group(options, given, from_file);
+  const std::optional<std::string> group = given_group(options, given, from_file);
 
   wanted.consumer = from_file;
   for (const auto& [key, value] : given) wanted.consumer.insert_or_assign(key, value);
@@ -175,6 +188,7 @@ Wanted read_options(const CommandLine& options) {
   wanted.include = options.find("include");
   if (options.has("partition")) wanted.partition = options.int_value("partition");
   wanted.offset = parse_offset(options);
+  choose_group(wanted, group, otherwise);
   if (options.has("timeout-ms")) {
     const std::int64_t timeout = options.long_value("timeout-ms");
     if (timeout >= 0) wanted.timeout_ms = timeout;
@@ -212,8 +226,8 @@ class Session {
         interrupt_(system.reactor(), [this] { consumer_.wake_up(); }) {}
 
   Task<int> run() {
-    start();
     int code = 0;
+    if (const auto started = start(); !started) throw JavaException(started.error());
     while ((count_ < wanted_.records_max || wanted_.records_max == -1) && interrupt_.signal() == 0) {
       const auto batch = co_await next_batch();
       if (!batch) {
@@ -225,6 +239,7 @@ class Session {
         break;
       }
       if (!print(*batch, code)) break;
+      if (wanted_.in_group) streams_.flush();  // shown before it may be committed
     }
     streams_.flush();
     streams_.error_line("Processed a total of {} messages", count_);
@@ -232,12 +247,14 @@ class Session {
       log_.error("Unknown error when running consumer: ");
       streams_.print_error(failure_->stack_trace());
     }
+    const auto closed = co_await close();
+    if (!closed) log_.warn("Failed to close the consumer: {}", closed.error().message());
     if (wanted_.systest_events) streams_.line("shutdown_complete");
     co_return interrupt_.signal() == SIGINT ? 130 : code;
   }
 
  private:
-  void start() {
+  client::Result<void> start() {
     if (wanted_.partition) {
       const client::PartitionName partition{*wanted_.topic, *wanted_.partition};
       consumer_.assign({partition});
@@ -248,14 +265,34 @@ class Session {
       } else {
         consumer_.seek(partition, wanted_.offset);
       }
-    } else if (wanted_.topic) {
+      return {};
+    }
+    if (wanted_.topic) {
+      if (wanted_.in_group) return consumer_.subscribe({*wanted_.topic});
       consumer_.follow({*wanted_.topic});
-    } else {
-      const auto excluded = wanted_.consumer.find("exclude.internal.topics");
-      const bool with_internal = excluded != wanted_.consumer.end() && excluded->second == "false";
-      consumer_.follow_matching([pattern = IncludeList(*wanted_.include), with_internal](std::string_view topic) {
-        return (with_internal || !is_internal_topic(topic)) && pattern.matches(topic);
-      });
+      return {};
+    }
+    const auto excluded = wanted_.consumer.find("exclude.internal.topics");
+    const bool with_internal = excluded != wanted_.consumer.end() && excluded->second == "false";
+    const auto matches = [pattern = IncludeList(*wanted_.include), with_internal](std::string_view topic) {
+      return (with_internal || !is_internal_topic(topic)) && pattern.matches(topic);
+    };
+    if (wanted_.in_group) return consumer_.subscribe_matching(matches);
+    consumer_.follow_matching(matches);
+    return {};
+  }
+
+  // What was fetched but not shown is not committed. A second signal ends the wait for the coordinator.
+  Task<client::Result<void>> close() {
+    for (const auto& [partition, offset] : unread_) consumer_.seek(partition, offset);
+    auto closed = co_await consumer_.close();
+    co_return closed;
+  }
+
+  void note_unread(const Batch& batch, std::size_t from) {
+    for (; from < batch.size(); ++from) {
+      const client::Record& record = batch[from];
+      unread_.try_emplace({std::string(record.topic()), record.partition()}, record.offset());
     }
   }
 
@@ -275,25 +312,36 @@ class Session {
   }
 
   bool print(const Batch& batch, int& code) {
-    for (const client::Record& record : batch) {
-      if (count_ == wanted_.records_max) return false;
-      ++count_;
-      try {
-        formatter_.write(record, streams_);
-      } catch (const JavaException& exception) {
-        if (!wanted_.skip_on_error) {
-          failure_ = exception;
-          code = 1;
-          return false;
-        }
-        streams_.flush();
-        log_.error("Error processing message, skipping this message: ");
-        streams_.print_error(exception.stack_trace());
-      }
-      if (streams_.broken()) {
-        streams_.error_line("Unable to write to standard out, closing consumer.");
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (count_ == wanted_.records_max) {
+        note_unread(batch, i);
         return false;
       }
+      if (!print(batch[i], code)) {
+        note_unread(batch, i + 1);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool print(const client::Record& record, int& code) {
+    ++count_;
+    try {
+      formatter_.write(record, streams_);
+    } catch (const JavaException& exception) {
+      if (!wanted_.skip_on_error) {
+        failure_ = exception;
+        code = 1;
+        return false;
+      }
+      streams_.flush();
+      log_.error("Error processing message, skipping this message: ");
+      streams_.print_error(exception.stack_trace());
+    }
+    if (streams_.broken()) {
+      streams_.error_line("Unable to write to standard out, closing consumer.");
+      return false;
     }
     return true;
   }
@@ -307,11 +355,16 @@ class Session {
   Interrupt interrupt_;
   std::int64_t count_ = 0;
   std::optional<JavaException> failure_;
+  std::map<client::PartitionName, std::int64_t> unread_;
 };
 
-Task<int> run(ToolSystem& system, Streams& streams, const Wanted& wanted, MessageFormatter& formatter) {
+Task<int> run(ToolSystem& system, Streams& streams, Wanted wanted, MessageFormatter& formatter) {
   std::optional<JavaException> failure;
   try {
+    if (const auto group = wanted.consumer.find("group.id");
+        group != wanted.consumer.end() && group->second.empty() && wanted.group_made_up) {
+      group->second = fmt::format("console-consumer-{}", system.environment().random.next() % made_up_groups);
+    }
     const auto checked = value_or_throw_cause(client::consumer_settings(
         wanted.consumer, Logger(system.log(), "org.apache.kafka.clients.consumer.ConsumerConfig")));
     static_cast<void>(checked);
@@ -331,6 +384,10 @@ Task<int> run(ToolSystem& system, Streams& streams, const Wanted& wanted, Messag
 }  // namespace
 
 int console_consumer_tool(Arguments arguments, Streams& streams) {
+  return console_consumer(arguments, streams, DefaultGroup::made_up);
+}
+
+int console_consumer(Arguments arguments, Streams& streams, DefaultGroup otherwise) {
   CommandLine options(streams, "This tool helps to read data from Kafka topics and outputs it to standard output.",
                       specs());
   try {
@@ -341,7 +398,7 @@ int console_consumer_tool(Arguments arguments, Streams& streams) {
     }
     options.help_or_version();
     check(options);
-    const Wanted wanted = read_options(options);
+    const Wanted wanted = read_options(options, otherwise);
     ToolSystem system;
     std::unique_ptr<MessageFormatter> formatter;
     try {

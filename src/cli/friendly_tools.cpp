@@ -31,7 +31,7 @@ int produce_tool(Arguments arguments, Streams& streams) {
 }
 
 int consume_tool(Arguments arguments, Streams& streams) {
-  return console_consumer_tool(completed(arguments), streams);
+  return console_consumer(completed(arguments), streams, DefaultGroup::none);
 }
 
 }  // namespace klamm::cli

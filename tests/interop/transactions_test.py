@@ -17,7 +17,8 @@ from java_test import jars
 
 VERSIONS = (("4.4.0", ("TransactionStory", "TransactionAdminStory")), ("2.1.1", ("TransactionStory",)))
 # What is set for a test only: a transaction that times out is found at once.
-SETTINGS = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200", "num.partitions": "2"}
+SETTINGS = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200", "num.partitions": "2",
+            "group.initial.rebalance.delay.ms": "0"}
 PARTITIONS = 3
 
 

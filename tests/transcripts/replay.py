@@ -184,7 +184,7 @@ def main():
         if options.bootstrap:
             bootstrap, data = options.bootstrap, options.data or "/nowhere"
         else:
-            broker = stack.enter_context(harness.Broker())
+            broker = stack.enter_context(harness.Broker({"group.initial.rebalance.delay.ms": "0"}))
             bootstrap, data = broker.bootstrap, broker.directory / "data"
         replay = Replay(bootstrap, options.klamm, data, pathlib.Path(work))
         passed, failed = replay.all(files, "kafka" if options.bootstrap else "klamm")
