@@ -16,6 +16,7 @@ namespace {
 constexpr std::int32_t session_timeout_ms = 45'000;
 constexpr std::int32_t rebalance_timeout_ms = 60'000;
 constexpr std::chrono::milliseconds pause_before_again{50};
+constexpr std::int16_t leave_names_members = 3;  // the first version of LeaveGroup with a list of them
 constexpr std::string_view protocol_type = "consumer";
 constexpr std::string_view protocol_name = "range";
 
@@ -235,8 +236,11 @@ void ClassicMember::subscribe_anew() {
 const Frame& ClassicMember::leave() {
   protocol::LeaveGroupRequest request;
   request.group_id = settings().group;
-  request.member_id = id_;
-  request.members.emplace_back().member_id = id_;
+  if (settings().versions.leave < leave_names_members) {
+    request.member_id = id_;
+  } else {
+    request.members.emplace_back().member_id = id_;
+  }
   frame_ = frame_of(request, settings().versions.leave);
   state_ = State::failed;
   return frame_;

@@ -16,15 +16,18 @@ constexpr std::chrono::milliseconds pause_before_again{50};
 
 ConsumerMember::ConsumerMember(MemberSettings settings, Uuid id) : Member(std::move(settings)), id_(id.to_string()) {}
 
-// `whole`: with the subscription and what is owned, as a client sends when it joins and when either changed.
-Frame ConsumerMember::frame_with(std::int32_t epoch, bool whole) const {
+// `tells`: with what is owned, as a client sends when that changed, and when it joins with its subscription too. Not
+// with both later: to who says everything the coordinator says everything again, and there were no end.
+Frame ConsumerMember::frame_with(std::int32_t epoch, bool tells) const {
   protocol::ConsumerGroupHeartbeatRequest request;
   request.group_id = settings().group;
   request.member_id = id_;
   request.member_epoch = epoch;
-  if (whole) {
+  if (tells && epoch == 0) {
     request.rebalance_timeout_ms = rebalance_timeout_ms;
     request.subscribed_topic_names = std::vector<std::string>{settings().topic};
+  }
+  if (tells) {
     auto& topics = request.topic_partitions.emplace();
     if (!owned_.empty()) {
       auto& topic = topics.emplace_back();

@@ -68,15 +68,19 @@ void GroupLoad::failed(std::string why) {
   changed_.notify();
 }
 
+// Every partition is owned, and evenly: a coordinator that waits before it assigns anew leaves all with the first
+// member for a while.
 bool GroupLoad::settled() const {
   for (std::size_t first = 0; first < seats_.size();) {
-    std::size_t end = first, owned = 0;
+    std::size_t end = first, owned = 0, most = 0, least = partitions_;
     for (; end < seats_.size() && seats_[end]->group == seats_[first]->group; ++end) {
       const Member& member = *seats_[end]->member;
       if (!member.stable() || member.generation() != seats_[first]->member->generation()) return false;
       owned += member.partitions_owned();
+      most = std::max<std::size_t>(most, member.partitions_owned());
+      least = std::min<std::size_t>(least, member.partitions_owned());
     }
-    if (owned != partitions_) return false;
+    if (owned != partitions_ || most > least + 1) return false;
     first = end;
   }
   return true;

@@ -136,7 +136,7 @@ class ConsumerMember final : public Member {
 
  private:
   enum class State : std::uint8_t { out, asked, told, stable, failed };  // told: of an assignment it must answer
-  Frame frame_with(std::int32_t epoch, bool whole) const;
+  Frame frame_with(std::int32_t epoch, bool tells) const;
   std::string beaten(Bytes answer, runtime::MonoTime now);
 
   State state_ = State::out;

@@ -94,6 +94,17 @@ TEST(ClassicMember, LeadsTheOthersAndOwnsEachPartitionOnceWithThem) {
   EXPECT_EQ(partitions_of_assignment(assignment_of(settings(), 1, 2, "b"), "b"), 1U);
 }
 
+TEST(ClassicMember, LeavesAtEveryVersionOfTheRequest) {
+  for (std::int16_t version = 0; version <= 5; ++version) {
+    MemberSettings old = settings();
+    old.versions.leave = version;
+    ClassicMember member(old);
+    member.due(at(0s));
+    member.answered(Question::join, join_answer("a", "a", {"a"}), at(0s));
+    EXPECT_TRUE(as_text(member.leave().head).ends_with(version < 3 ? "a" : "")) << version;
+  }
+}
+
 TEST(ClassicMember, RefusesTheAssignmentOfAnother) {
   ClassicMember member(settings());
   member.due(at(0s));
@@ -161,13 +172,22 @@ ByteVector consumer_answer(std::int32_t epoch, std::optional<std::vector<std::in
   return answer_of(response, versions.consumer_heartbeat);
 }
 
+// A heartbeat with the rebalance timeout, of a minute, has all else too.
+bool says_all(const Member::Due& due) {
+  return as_text(due.frame->head).contains(std::string_view("\x00\x00\xEA\x60", 4));
+}
+
 TEST(ConsumerMember, AnswersAnAssignmentWithWhatItOwnsBeforeItIsStable) {
   ConsumerMember member(settings(), Uuid{3, 4});
-  ASSERT_EQ(member.due(at(0s))->question, Question::heartbeat);
+  const auto joining = member.due(at(0s));
+  ASSERT_EQ(joining->question, Question::heartbeat);
+  EXPECT_TRUE(says_all(*joining));
   EXPECT_EQ(member.answered(Question::heartbeat, consumer_answer(1, {{0, 1, 2}}), at(0s)), "");
   EXPECT_FALSE(member.stable());
   EXPECT_EQ(member.partitions_owned(), 3U);
-  ASSERT_TRUE(member.due(at(0s)));
+  const auto told = member.due(at(0s));
+  ASSERT_TRUE(told);
+  EXPECT_FALSE(says_all(*told)) << "it would be given its assignment again, and again";
   EXPECT_EQ(member.answered(Question::heartbeat, consumer_answer(1), at(0s)), "");
   EXPECT_TRUE(member.stable());
   EXPECT_EQ(member.generation(), 1);
