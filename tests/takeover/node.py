@@ -22,6 +22,7 @@ HARMLESS = re.compile(
     r"\[QuorumController id=\d+\] Performing controller activation\.|"
     r"Error processing append operation on partition \S*sequences-0|"  # the gap that this test makes
     # A broker on a busy machine, and a transaction's second batch that Kafka let pass before the first; the client sends both again.
+    r"apiKey=CONTROLLER_REGISTRATION.*NotControllerException|"  # asked before it has become the controller
     r"Exceptionally slow controller event|[Hh]eartbeat|Error processing append operation on partition \S*transactional-0 .*OutOfOrderSequenceException|"
     # Topics that the story deletes as soon as they are there: Kafka tells its controller of their directories a moment later.
     r"AssignReplicasToDirsRequest from broker \d+ references unknown topic ID|"
