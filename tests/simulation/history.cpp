@@ -204,7 +204,11 @@ void History::check_once_and_in_order(const std::map<PartitionName, FinalLog>& l
                          place->second, offset));
       }
       const auto [before, first] = last.try_emplace(write.producer, write.number, offset);
-      if (!first && before->second.first > write.number) {
+      // A power cut may take all that was known of a producer; then of several requests that it sends again the first to
+      // be let in, whichever it is, starts the numbers anew.
+      const bool forgotten = lazy(partition) && !write.one_in_flight &&
+                             write.cuts_before != (write.ended > 0 ? write.cuts_after : cuts_);
+      if (!first && before->second.first > write.number && !forgotten) {
         fail(fmt::format("R6: in {} number {} of producer {} stands at {}, before number {} at {}", shown(partition),
                          before->second.first, write.producer, before->second.second, write.number, offset));
       }
