@@ -12,6 +12,11 @@
 
 namespace klamm::simulation {
 
+// Of records: a day before the stories begin. With the time of their beginning they would be refused
+// (INVALID_TIMESTAMP) where the wall clock was set back by more than message.timestamp.after.max.ms, for as long as it
+// takes to catch up.
+constexpr Timestamp written_at{1'767'225'600'000 - 86'400'000};
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -161,7 +166,7 @@ Task<TransactionalProducer::Step> TransactionalProducer::produce(std::string top
                                        .base_sequence = next,
                                        .transactional = true});
   for (const std::string& value : values) {
-    builder.append({.timestamp = Timestamp(1'767'225'600'000), .key = {}, .value = as_bytes(value), .headers = {}});
+    builder.append({.timestamp = written_at, .key = {}, .value = as_bytes(value), .headers = {}});
   }
   const auto batch = std::make_shared<const ByteVector>(builder.take());
   next += static_cast<std::int32_t>(values.size());
