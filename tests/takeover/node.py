@@ -21,8 +21,8 @@ HARMLESS = re.compile(
     r"Expected partition \S+ with topic id \S+ to exist, but it was missing\. Creating\.\.\.|"  # of every partition that is added
     r"\[QuorumController id=\d+\] Performing controller activation\.|"
     r"Error processing append operation on partition \S*sequences-0|"  # the gap that this test makes
-    # A broker on a busy machine, and a transaction's second batch that Kafka let pass before the first; the client sends both again.
     r"apiKey=CONTROLLER_REGISTRATION.*NotControllerException|"  # asked before it has become the controller
+    # A broker on a busy machine, and a transaction's second batch that Kafka let pass before the first; the client sends both again.
     r"Exceptionally slow controller event|[Hh]eartbeat|Error processing append operation on partition \S*transactional-0 .*OutOfOrderSequenceException|"
     # Topics that the story deletes as soon as they are there: Kafka tells its controller of their directories a moment later.
     r"AssignReplicasToDirsRequest from broker \d+ references unknown topic ID|"
