@@ -44,7 +44,9 @@ Ids active_of(const State& state, const Ids& replicas) {
 // A new partition, led by the first replica that is there.
 PartitionRegistration new_partition(const State& state, Ids replicas, Ids isr) {
   PartitionRegistration partition;
-  for (const std::int32_t id : replicas) partition.directories.push_back(state.default_directory(id));
+  std::vector<Uuid> directories;
+  for (const std::int32_t id : replicas) directories.push_back(state.default_directory(id));
+  partition.directories = directories;
   partition.replicas = std::move(replicas);
   partition.leader = isr.front();
   partition.isr = std::move(isr);

@@ -43,8 +43,9 @@ PartitionRegistration PartitionRegistration::from(const protocol::PartitionRecor
 PartitionRegistration PartitionRegistration::changed_by(const protocol::PartitionChangeRecord& record) const {
   PartitionRegistration next = *this;
   if (record.replicas) next.replicas = *record.replicas;
-  next.directories =
-      directories_or_migrating(record.directories ? *record.directories : directories, next.replicas.size());
+  if (record.directories || record.replicas) {
+    next.directories = directories_or_migrating(record.directories.value_or(directories), next.replicas.size());
+  }
   if (record.isr) next.isr = *record.isr;
   if (record.removing_replicas) next.removing_replicas = *record.removing_replicas;
   if (record.adding_replicas) next.adding_replicas = *record.adding_replicas;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/small_list.h"
 #include "base/types.h"
 #include "base/uuid.h"
 #include "metadata/metadata_version.h"
@@ -18,13 +19,15 @@ inline constexpr std::int32_t no_leader = -1;
 enum class LeaderRecoveryState : std::int8_t { recovered = 0, recovering = 1 };
 
 struct PartitionRegistration {
-  std::vector<std::int32_t> replicas;
-  std::vector<Uuid> directories;  // one a replica, in their order
-  std::vector<std::int32_t> isr;
-  std::vector<std::int32_t> removing_replicas;
-  std::vector<std::int32_t> adding_replicas;
-  std::vector<std::int32_t> elr;
-  std::vector<std::int32_t> last_known_elr;
+  using Ids = SmallList<std::int32_t, 3>;  // of brokers
+
+  Ids replicas;
+  SmallList<Uuid, 1> directories;  // one a replica, in their order
+  Ids isr;
+  Ids removing_replicas;
+  Ids adding_replicas;
+  Ids elr;
+  Ids last_known_elr;
   std::int32_t leader = no_leader;
   std::int32_t leader_epoch = 0;
   std::int32_t partition_epoch = 0;

@@ -1,8 +1,7 @@
 // What the cluster says of one partition: a value that the metadata image, a LeaderAndIsr request or znodes can fill.
 #pragma once
 
-#include <vector>
-
+#include "base/small_list.h"
 #include "base/types.h"
 #include "base/uuid.h"
 
@@ -13,8 +12,8 @@ struct PartitionState {
   BrokerId leader = no_broker;
   LeaderEpoch leader_epoch = no_leader_epoch;
   PartitionEpoch partition_epoch{0};
-  std::vector<BrokerId> replicas;
-  std::vector<BrokerId> isr;
+  SmallList<BrokerId, 3> replicas;
+  SmallList<BrokerId, 3> isr;
   Uuid directory;       // where this broker's replica lives; directory_unassigned when nobody decided
   bool is_new = false;  // a log may be made when there is none
 

@@ -13,7 +13,7 @@ PartitionRef PartitionTable::find(std::string_view topic, PartitionIndex index) 
   Shard& shard = shard_of(NameHash{}(key));
   const runtime::ShortLock::Guard guard(shard.lock);
   const auto found = shard.by_name.find(key);
-  return found == shard.by_name.end() ? nullptr : found->second;
+  return found == shard.by_name.end() ? nullptr : *found;
 }
 
 PartitionRef PartitionTable::find(Uuid topic_id, PartitionIndex index) const {
@@ -21,42 +21,43 @@ PartitionRef PartitionTable::find(Uuid topic_id, PartitionIndex index) const {
   Shard& shard = shard_of(IdHash{}(key));
   const runtime::ShortLock::Guard guard(shard.lock);
   const auto found = shard.by_id.find(key);
-  return found == shard.by_id.end() ? nullptr : found->second;
+  return found == shard.by_id.end() ? nullptr : *found;
 }
 
 void PartitionTable::insert(PartitionRef partition) {
-  const NameKey name{partition->name().topic, partition->name().partition};
-  const IdKey id{partition->topic_id(), partition->name().partition};
+  const NameKey name = name_of(partition);
+  const IdKey id = id_of(partition);
   {
     Shard& shard = shard_of(NameHash{}(name));
     const runtime::ShortLock::Guard guard(shard.lock);
-    shard.by_name.erase(name);  // the stored key points into the partition it came with
-    shard.by_name.emplace(name, partition);
+    if (const auto old = shard.by_name.find(name); old != shard.by_name.end()) shard.by_name.erase(old);
+    shard.by_name.insert(partition);
   }
   Shard& shard = shard_of(IdHash{}(id));
   const runtime::ShortLock::Guard guard(shard.lock);
-  shard.by_id[id] = std::move(partition);
+  if (const auto old = shard.by_id.find(id); old != shard.by_id.end()) shard.by_id.erase(old);
+  shard.by_id.insert(std::move(partition));
 }
 
 void PartitionTable::erase(const PartitionRef& partition) {
-  const NameKey name{partition->name().topic, partition->name().partition};
-  const IdKey id{partition->topic_id(), partition->name().partition};
+  const NameKey name = name_of(partition);
+  const IdKey id = id_of(partition);
   {
     Shard& shard = shard_of(NameHash{}(name));
     const runtime::ShortLock::Guard guard(shard.lock);
     const auto found = shard.by_name.find(name);
-    if (found != shard.by_name.end() && found->second == partition) shard.by_name.erase(found);
+    if (found != shard.by_name.end() && *found == partition) shard.by_name.erase(found);
   }
   Shard& shard = shard_of(IdHash{}(id));
   const runtime::ShortLock::Guard guard(shard.lock);
-  shard.by_id.erase(id);
+  if (const auto found = shard.by_id.find(id); found != shard.by_id.end()) shard.by_id.erase(found);
 }
 
 std::vector<PartitionRef> PartitionTable::all() const {
   std::vector<PartitionRef> partitions;
   for (const auto& shard : shards_) {
     const runtime::ShortLock::Guard guard(shard->lock);
-    for (const auto& [key, partition] : shard->by_name) partitions.push_back(partition);
+    for (const auto& partition : shard->by_name) partitions.push_back(partition);
   }
   std::ranges::sort(partitions, {}, [](const PartitionRef& p) -> const TopicPartition& { return p->name(); });
   return partitions;

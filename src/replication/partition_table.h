@@ -2,10 +2,9 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "replication/partition.h"
@@ -29,7 +28,7 @@ class PartitionTable {
 
  private:
   struct NameKey {
-    std::string_view topic;  // of a stored key: the partition's own name
+    std::string_view topic;
     PartitionIndex index;
     bool operator==(const NameKey&) const = default;
   };
@@ -38,24 +37,43 @@ class PartitionTable {
     PartitionIndex index;
     bool operator==(const IdKey&) const = default;
   };
+  static NameKey name_of(const PartitionRef& partition) {
+    return {partition->name().topic, partition->name().partition};
+  }
+  static IdKey id_of(const PartitionRef& partition) { return {partition->topic_id(), partition->name().partition}; }
+  // What is stored carries its own key.
   struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(const PartitionRef& partition) const noexcept { return (*this)(name_of(partition)); }
     std::size_t operator()(const NameKey& key) const noexcept {
       return std::hash<std::string_view>{}(key.topic) +
              static_cast<std::size_t>(key.index.value) * 0x9e3779b97f4a7c15ull;
     }
   };
   struct IdHash {
+    using is_transparent = void;
+    std::size_t operator()(const PartitionRef& partition) const noexcept { return (*this)(id_of(partition)); }
     std::size_t operator()(const IdKey& key) const noexcept {
       return std::hash<Uuid>{}(key.topic_id) + static_cast<std::size_t>(key.index.value) * 0x9e3779b97f4a7c15ull;
     }
+  };
+  struct SameName {
+    using is_transparent = void;
+    bool operator()(const PartitionRef& a, const PartitionRef& b) const { return name_of(a) == name_of(b); }
+    bool operator()(const NameKey& a, const PartitionRef& b) const { return a == name_of(b); }
+  };
+  struct SameId {
+    using is_transparent = void;
+    bool operator()(const PartitionRef& a, const PartitionRef& b) const { return id_of(a) == id_of(b); }
+    bool operator()(const IdKey& a, const PartitionRef& b) const { return a == id_of(b); }
   };
   // Two reactors seldom meet in one of them.
   static constexpr std::size_t shard_count = 16;
   struct Shard {
     explicit Shard(runtime::Scheduling& scheduling) : lock(scheduling) {}
     mutable runtime::ShortLock lock;
-    std::unordered_map<NameKey, PartitionRef, NameHash> by_name;
-    std::unordered_map<IdKey, PartitionRef, IdHash> by_id;
+    std::unordered_set<PartitionRef, NameHash, SameName> by_name;
+    std::unordered_set<PartitionRef, IdHash, SameId> by_id;
   };
 
   Shard& shard_of(std::size_t hash) const { return *shards_[(hash >> 7) % shard_count]; }

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t items_at_once = 256;
 
+SmallList<BrokerId, 3> ids(const metadata::PartitionRegistration::Ids& numbers) {
+  return numbers.transformed([](std::int32_t number) { return BrokerId(number); });
+}
+
 }  // namespace
 
 Replicas::Replicas(runtime::Environment& environment, runtime::Reactor& reactor, BrokerId self, PartitionTable& table,
@@ -125,8 +129,8 @@ std::optional<PartitionState> Replicas::wanted(const TopicPartition& name, Uuid 
                        .leader_epoch = LeaderEpoch(registration->leader_epoch),
                        .partition_epoch = PartitionEpoch(registration->partition_epoch),
                        .directory = registration->directory_of(self_.value)};
-  for (const std::int32_t replica : registration->replicas) state.replicas.emplace_back(replica);
-  for (const std::int32_t replica : registration->isr) state.isr.emplace_back(replica);
+  state.replicas = ids(registration->replicas);
+  state.isr = ids(registration->isr);
   return state;
 }
 
