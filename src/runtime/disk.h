@@ -81,6 +81,12 @@ enum class OpenMode : std::uint8_t {
 class FileLock {
  public:
   virtual ~FileLock() = default;
+  // Whether sync_file_system() is good for all that lies in these directories: they are on the lock's file system, and
+  // the system would say that something was lost.
+  virtual bool file_system_holds(std::span<const std::string> directories) = 0;
+  // syncfs: all that was written to the lock's file system and all names made there, by whomever, are on disk
+  // afterwards. One call in place of thousands. Throws when something was lost since the lock was taken. Blocks.
+  virtual void sync_file_system() = 0;
 };
 
 struct DirectoryEntry {

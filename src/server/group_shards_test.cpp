@@ -92,8 +92,7 @@ class World {
                                              .settings = log_settings,
                                              .topic_id = topic_id,
                                              .clean = false,
-                                             .high_watermark = {},
-                                             .on_upkeep = {}});
+                                             .high_watermark = {}});
       }
       const auto leads = co_await log->set_writer_epoch(home(), LeaderEpoch(epoch), true);
       EXPECT_TRUE(leads);

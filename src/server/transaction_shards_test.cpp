@@ -79,8 +79,7 @@ class World {
                                          .settings = std::make_shared<storage::LogSettings>(),
                                          .topic_id = id,
                                          .clean = false,
-                                         .high_watermark = {},
-                                         .on_upkeep = {}});
+                                         .high_watermark = {}});
     auto leading = log->set_writer_epoch(home(), LeaderEpoch(1), true);
     EXPECT_TRUE(co_await std::move(leading));
     auto partition = std::make_shared<replication::Partition>(

@@ -20,7 +20,6 @@ Log::State::State(Log& owner, LogDirectory& log_directory, LogOpening opening)
       directory(log_directory),
       environment(log_directory.environment()),
       disk(environment.disk),
-      on_upkeep(std::move(opening.on_upkeep)),
       producer_id_expiration(opening.producer_id_expiration),
       lock(environment.scheduling),
       files{disk, log_directory.file(opening.directory_name), log_directory.index_entries()},
@@ -120,68 +119,80 @@ SegmentView Log::State::view_locked(Segment& segment, Offset target) {
 
 // --- life ----------------------------------------------------------------------------------------------------------
 
-Log::Log(Opened, LogDirectory& directory, LogOpening opening)
-    : name_(opening.name),
-      directory_(&directory),
-      state_(std::make_unique<State>(*this, directory, std::move(opening))) {}
+Log::Log(Opened, LogDirectory& directory, const LogOpening& opening) : name_(opening.name), directory_(&directory) {}
 
-Log::~Log() = default;
+Log::~Log() {
+  delete state_.load();
+}
 
 LogRef Log::open(LogDirectory& directory, LogOpening opening) {
+  std::vector<runtime::DirectoryEntry> entries;
+  if (opening.listed) {
+    entries = directory.environment().disk.list(directory.file(opening.directory_name));
+    if (auto log = open_asleep(directory, opening, entries)) return log;
+  }
   auto log = std::make_shared<Log>(Opened{}, directory, opening);
-  return load_log(*log->state_, opening) ? log : nullptr;
+  log->state_ = new State(*log, directory, opening);
+  return load_log(*log->state_, opening, std::move(entries)) ? log : nullptr;
 }
 
 std::string Log::path() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->files.directory;
+  if (sleeps()) return path_asleep();
+  const ShortLock::Guard guard(awake().lock);
+  return awake().files.directory;
 }
 
 std::optional<Uuid> Log::topic_id() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->topic_id;
+  if (sleeps()) return sleep_.topic_id;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().topic_id;
 }
 
 Result<void> Log::assign_topic_id(Uuid id) {
+  if (sleeps() && sleep_.topic_id == id) return {};
   {
-    const ShortLock::Guard guard(state_->lock);
-    if (state_->topic_id == id) return {};
-    if (state_->topic_id) {
+    const ShortLock::Guard guard(awake().lock);
+    if (awake().topic_id == id) return {};
+    if (awake().topic_id) {
       return fail(
           ErrorCode::inconsistent_topic_id,
           fmt::format("Tried to assign topic ID {} to log for topic partition {},but log already contained topic ID {}",
-                      id.to_string(), name_.to_string(), state_->topic_id->to_string()));
+                      id.to_string(), name_.to_string(), awake().topic_id->to_string()));
     }
-    state_->topic_id = id;
+    awake().topic_id = id;
   }
   try {
-    write_partition_metadata(state_->disk, path(), id);
+    write_partition_metadata(awake().disk, path(), id);
   } catch (const runtime::DiskError& error) {
-    return std::unexpected(state_->failed("writing the partition metadata file of", error));
+    return std::unexpected(awake().failed("writing the partition metadata file of", error));
   }
   return {};
 }
 
 bool Log::is_future() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->files.directory.ends_with(suffix::future_directory);
+  if (sleeps()) return false;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().files.directory.ends_with(suffix::future_directory);
 }
 
 LogSettingsRef Log::settings() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->settings;
+  LogSettingsRef held;
+  if (while_asleep([&](const Sleep& sleep) { held = sleep.settings; })) return held;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().settings;
 }
 
 void Log::reconfigure(LogSettingsRef settings) {
+  if (while_asleep([&](Sleep& sleep) { sleep.settings = settings; })) return;
   {
-    const ShortLock::Guard guard(state_->lock);
-    state_->settings = std::move(settings);
+    const ShortLock::Guard guard(awake().lock);
+    awake().settings = std::move(settings);
   }
-  state_->wake_upkeep();
+  awake().wake_upkeep();
 }
 
 void Log::rename_directory(const std::string& directory_name) {
-  State& state = *state_;
+  State& state = awake();
   const ShortLock::Guard guard(state.lock);
   auto renamed = directory_->file(directory_name);
   state.disk.rename(state.files.directory, renamed);
@@ -192,8 +203,9 @@ void Log::rename_directory(const std::string& directory_name) {
 // --- numbers -------------------------------------------------------------------------------------------------------
 
 LogOffsets Log::offsets() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->offsets_locked();
+  if (sleeps()) return offsets_asleep;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().offsets_locked();
 }
 
 Offset Log::log_start() const {
@@ -210,47 +222,55 @@ Offset Log::last_stable_offset() const {
 }
 
 bool Log::owes_sync() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->log_end > state_->flushed && state_->log_end - state_->flushed >= state_->settings->flush_messages;
+  if (sleeps()) return false;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().log_end > awake().flushed && awake().log_end - awake().flushed >= awake().settings->flush_messages;
 }
 
 Offset Log::shown_end() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->log_end - state_->flushed >= state_->settings->flush_messages ? state_->flushed : state_->log_end;
+  if (sleeps()) return Offset(0);
+  const ShortLock::Guard guard(awake().lock);
+  return awake().log_end - awake().flushed >= awake().settings->flush_messages ? awake().flushed : awake().log_end;
 }
 
 Offset Log::recovery_point() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->flushed;
+  if (sleeps()) return Offset(0);
+  const ShortLock::Guard guard(awake().lock);
+  return awake().flushed;
 }
 
 Offset Log::recovery_checkpoint() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->recovery_checkpoint_locked();
+  if (sleeps()) return Offset(0);
+  const ShortLock::Guard guard(awake().lock);
+  return awake().recovery_checkpoint_locked();
 }
 
 std::uint64_t Log::size_bytes() const {
-  const ShortLock::Guard guard(state_->lock);
+  if (sleeps()) return 0;
+  const ShortLock::Guard guard(awake().lock);
   std::uint64_t bytes = 0;
-  for (const auto& segment : state_->segments) bytes += segment->size;
+  for (const auto& segment : awake().segments) bytes += segment->size;
   return bytes;
 }
 
 std::size_t Log::segment_count() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->segments.size();
+  if (sleeps()) return 1;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().segments.size();
 }
 
 Offset Log::first_segment_base() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->segments.front()->base;
+  if (sleeps()) return Offset(0);
+  const ShortLock::Guard guard(awake().lock);
+  return awake().segments.front()->base;
 }
 
 std::vector<ActiveProducer> Log::active_producers() const {
-  const ShortLock::Guard guard(state_->lock);
+  if (sleeps()) return {};
+  const ShortLock::Guard guard(awake().lock);
   std::vector<ActiveProducer> active;
-  active.reserve(state_->producers.size());
-  for (const auto& entry : state_->producers.producers()) {
+  active.reserve(awake().producers.size());
+  for (const auto& entry : awake().producers.producers()) {
     active.push_back({.id = entry.id,
                       .epoch = entry.epoch,
                       .last_sequence = entry.last_sequence(),
@@ -262,8 +282,9 @@ std::vector<ActiveProducer> Log::active_producers() const {
 }
 
 ProducerStanding Log::standing_of(ProducerId producer) const {
-  const ShortLock::Guard guard(state_->lock);
-  const ProducerEntry* entry = state_->producers.find(producer);
+  if (sleeps()) return {};
+  const ShortLock::Guard guard(awake().lock);
+  const ProducerEntry* entry = awake().producers.find(producer);
   if (entry == nullptr) return {};
   return {.epoch = entry->epoch,
           .coordinator_epoch = entry->coordinator_epoch,
@@ -272,61 +293,68 @@ ProducerStanding Log::standing_of(ProducerId producer) const {
 }
 
 Offset Log::update_high_watermark(Offset to) {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->set_high_watermark_locked(to);
+  if (sleeps()) return Offset(0);
+  const ShortLock::Guard guard(awake().lock);
+  return awake().set_high_watermark_locked(to);
 }
 
 std::optional<Offset> Log::advance_high_watermark(Offset to) {
-  const ShortLock::Guard guard(state_->lock);
-  if (to <= state_->high_watermark) return std::nullopt;
-  const auto before = state_->high_watermark;
-  const auto now = state_->set_high_watermark_locked(to);
+  if (sleeps()) return std::nullopt;
+  const ShortLock::Guard guard(awake().lock);
+  if (to <= awake().high_watermark) return std::nullopt;
+  const auto before = awake().high_watermark;
+  const auto now = awake().set_high_watermark_locked(to);
   return now > before ? std::optional(now) : std::nullopt;
 }
 
 // --- epochs --------------------------------------------------------------------------------------------------------
 
 EpochEndOffset Log::end_offset_of_epoch(LeaderEpoch epoch) const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->epochs.end_offset_of(epoch, state_->log_end);
+  const ShortLock::Guard guard(awake().lock);
+  return awake().epochs.end_offset_of(epoch, awake().log_end);
 }
 
 std::optional<LeaderEpoch> Log::latest_epoch() const {
-  const ShortLock::Guard guard(state_->lock);
-  return state_->epochs.latest_epoch();
+  if (const auto known = epoch_asleep()) return *known == no_leader_epoch ? std::nullopt : known;
+  const ShortLock::Guard guard(awake().lock);
+  return awake().epochs.latest_epoch();
 }
 
 std::vector<EpochEntry> Log::epochs() const {
-  const ShortLock::Guard guard(state_->lock);
-  const auto entries = state_->epochs.entries();
+  const ShortLock::Guard guard(awake().lock);
+  const auto entries = awake().epochs.entries();
   return {entries.begin(), entries.end()};
 }
 
 TimestampOffset Log::earliest() const {
-  const ShortLock::Guard guard(state_->lock);
+  if (const auto known = epoch_asleep()) return {.offset = Offset(0), .leader_epoch = *known};
+  const ShortLock::Guard guard(awake().lock);
   // The first known epoch need not reach back to the log's start: older formats carry none.
-  const auto first = state_->epochs.earliest();
-  const bool known = first && first->start <= state_->log_start;
+  const auto first = awake().epochs.earliest();
+  const bool known = first && first->start <= awake().log_start;
   return {
-      .timestamp = no_timestamp, .offset = state_->log_start, .leader_epoch = known ? first->epoch : no_leader_epoch};
+      .timestamp = no_timestamp, .offset = awake().log_start, .leader_epoch = known ? first->epoch : no_leader_epoch};
 }
 
 TimestampOffset Log::earliest_local() const {
-  const ShortLock::Guard guard(state_->lock);
+  if (const auto known = epoch_asleep()) return {.offset = Offset(0), .leader_epoch = *known};
+  const ShortLock::Guard guard(awake().lock);
   return {.timestamp = no_timestamp,
-          .offset = state_->local_log_start,
-          .leader_epoch = state_->epochs.epoch_of(state_->local_log_start).value_or(no_leader_epoch)};
+          .offset = awake().local_log_start,
+          .leader_epoch = awake().epochs.epoch_of(awake().local_log_start).value_or(no_leader_epoch)};
 }
 
 TimestampOffset Log::latest() const {
-  const ShortLock::Guard guard(state_->lock);
+  if (const auto known = epoch_asleep()) return {.offset = Offset(0), .leader_epoch = *known};
+  const ShortLock::Guard guard(awake().lock);
   return {.timestamp = no_timestamp,
-          .offset = state_->log_end,
-          .leader_epoch = state_->epochs.latest_epoch().value_or(no_leader_epoch)};
+          .offset = awake().log_end,
+          .leader_epoch = awake().epochs.latest_epoch().value_or(no_leader_epoch)};
 }
 
 runtime::Task<Result<void>> Log::set_writer_epoch(Reactor& reactor, LeaderEpoch epoch, bool as_leader) {
-  State& state = *state_;
+  if (const auto set = set_writer_epoch_asleep(epoch, as_leader)) co_return *set;
+  State& state = awake();
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
   const TurnGuard release(state);

@@ -7,10 +7,14 @@
 // queues itself; who holds the turn writes it, merged with others into one write, and posts it back to its reactor.
 // The first failed write or sync takes the directory offline (LogDirectory::failed): every later call answers
 // KAFKA_STORAGE_ERROR.
+//
+// An empty log that a clean stop left as it was sleeps: its directory was looked at, and nothing of it is held but what
+// names it. Its numbers are all zero, which is answered without more; whoever needs more wakes it, for which no file is
+// read. So thousands of empty partitions cost little. A log that woke up stays awake.
 #pragma once
 
 #include <array>
-#include <functional>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -133,8 +137,7 @@ struct LogOpening {
   Offset log_start{0};
   std::optional<Offset> high_watermark;  // clamped to what the log holds
   std::chrono::milliseconds producer_id_expiration = std::chrono::days(1);
-  // Told, by any thread, that due() may have become earlier. Only posts.
-  std::function<void(Log&)> on_upkeep;
+  bool listed = false;  // the directory was seen a moment ago: it is there
 };
 
 using LogRef = std::shared_ptr<Log>;
@@ -153,6 +156,7 @@ class Log : public std::enable_shared_from_this<Log> {
 
   const TopicPartition& name() const { return name_; }
   LogDirectory& directory() const { return *directory_; }
+  bool sleeps() const { return state_.load(std::memory_order_acquire) == nullptr; }
   std::string path() const;  // of its directory; changes when it is renamed
   std::optional<Uuid> topic_id() const;
   // INCONSISTENT_TOPIC_ID when it has another one. Blocks for one small file.
@@ -255,6 +259,12 @@ class Log : public std::enable_shared_from_this<Log> {
   runtime::Task<void> upkeep(runtime::Reactor& reactor);
   // Ends it: with `clean` everything is on disk with a producer snapshot afterwards, and indexes and log are trimmed.
   runtime::Task<Result<void>> close(runtime::Reactor& reactor, bool clean);
+  // A clean close in two steps, for many logs together: everything is written, and is on disk once the caller has
+  // synced the file system, which it then says. A crash in between leaves no more than one before it.
+  runtime::Task<Result<void>> close_unsynced(runtime::Reactor& reactor);
+  void closed_on_disk();
+  // A clean close has something to bring to disk.
+  bool has_unsynced() const;
   // Blocks. The directory gets another name, in the same log directory ("-delete", "-stray", or a future log's own
   // name).
   void rename_directory(const std::string& directory_name);
@@ -263,12 +273,46 @@ class Log : public std::enable_shared_from_this<Log> {
   struct Opened {};  // only open() makes one
 
  public:
-  Log(Opened, LogDirectory& directory, LogOpening opening);
+  Log(Opened, LogDirectory& directory, const LogOpening& opening);
 
  private:
+  // What is held of a log that sleeps. Under LogDirectory::sleepers(), but for what does not change.
+  struct Sleep {
+    Uuid topic_id;                               // constant
+    Timestamp opened;                            // constant
+    std::chrono::milliseconds id_expiration{0};  // constant
+    LogSettingsRef settings;                     // goes to the State
+    LeaderEpoch writer_epoch = no_leader_epoch;
+    LeaderEpoch known_epoch = no_leader_epoch;  // the one leader epoch, which begins at 0
+    bool is_leader = false;
+    bool closed = false;
+  };
+
+  static LogRef open_asleep(LogDirectory& directory, const LogOpening& opening,
+                            const std::vector<runtime::DirectoryEntry>& entries);
+  State& awake() const {
+    if (State* const state = state_.load(std::memory_order_acquire)) return *state;
+    return wake();
+  }
+  State& wake() const;
+  enum class Closing : std::uint8_t { as_it_is, on_disk, written };
+  runtime::Task<Result<void>> close(runtime::Reactor& reactor, Closing how);
+  // Calls `use` with what is held of the sleeping log; false, and it is not called, when the log is awake.
+  template <typename Use>
+  bool while_asleep(const Use& use) const;
+  static constexpr LogOffsets offsets_asleep{Offset(0), Offset(0), Offset(0), Offset(0), Offset(0)};
+  // These give nothing when the log is awake.
+  std::optional<Error> unusable_asleep(const Sleep& sleep) const;
+  std::optional<LeaderEpoch> epoch_asleep() const;
+  std::optional<Result<void>> set_writer_epoch_asleep(LeaderEpoch epoch, bool as_leader);
+  std::optional<Result<void>> close_asleep();
+  std::optional<Result<ReadResult>> read_asleep(const ReadRequest& request) const;
+  std::string path_asleep() const;
+
   TopicPartition name_;
   LogDirectory* directory_;
-  std::unique_ptr<State> state_;
+  mutable std::atomic<State*> state_{nullptr};  // owned; null: it sleeps
+  mutable Sleep sleep_;
 };
 
 }  // namespace klamm::storage

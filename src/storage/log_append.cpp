@@ -78,14 +78,14 @@ Result<Bytes> check_follower_batches(Bytes batches, LeaderEpoch epoch) {
 runtime::Task<Result<AppendResult>> Log::append_as_leader(runtime::Reactor& reactor, records::ValidatedBatch& batch,
                                                           LeaderAppend how) {
   return append_pending(
-      *state_, reactor,
+      awake(), reactor,
       {.batch = &batch, .leader_batches = {}, .follower_batches = {}, .how = how, .result = AppendResult{}});
 }
 
 runtime::Task<Result<AppendResult>> Log::append_as_leader(runtime::Reactor& reactor, MutableBytes batches,
                                                           LeaderAppend how) {
   return append_pending(
-      *state_, reactor,
+      awake(), reactor,
       {.batch = nullptr, .leader_batches = batches, .follower_batches = {}, .how = how, .result = AppendResult{}});
 }
 
@@ -96,9 +96,9 @@ runtime::Task<Result<AppendResult>> Log::append_as_follower(runtime::Reactor& re
   PendingAppend pending{.batch = nullptr,
                         .leader_batches = {},
                         .follower_batches = *checked,
-                        .how = {.epoch = epoch, .now = state_->environment.clock.wall()},
+                        .how = {.epoch = epoch, .now = awake().environment.clock.wall()},
                         .result = AppendResult{}};
-  auto appending = append_pending(*state_, reactor, std::move(pending));
+  auto appending = append_pending(awake(), reactor, std::move(pending));
   co_return co_await std::move(appending);
 }
 

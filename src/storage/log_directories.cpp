@@ -62,7 +62,8 @@ LogDirectories::LogDirectories(runtime::Environment& environment, LogDirectories
     auto* const told = work.get();
     auto directory = std::make_unique<LogDirectory>(
         environment, environment.disk.absolute(path),
-        [&inner, told](LogDirectory&) { inner.directory_failed_anywhere(*told->place); }, [&inner] { inner.wake(); });
+        [&inner, told](LogDirectory&) { inner.directory_failed_anywhere(*told->place); }, [&inner] { inner.wake(); },
+        [&inner](Log& its) { inner.log_has_work(its); });
     auto place = std::make_unique<Inner::Place>(std::move(directory));
     work->inner = &inner;
     work->place = place.get();
@@ -300,8 +301,7 @@ LogOpening LogDirectories::Inner::opening_of(Place& place, const TopicPartition&
                      .settings = events->topic_settings(name.topic),
                      .topic_id = {},
                      .high_watermark = {},
-                     .producer_id_expiration = settings.producer_id_expiration,
-                     .on_upkeep = [this](Log& its) { log_has_work(its); }};
+                     .producer_id_expiration = settings.producer_id_expiration};
   opening.clean = place.was_clean;
   if (const auto found = place.recovery_points.find(name); found != place.recovery_points.end())
     opening.recovery_point = found->second;
@@ -504,24 +504,52 @@ void LogDirectories::reconfigure(LogDirectoriesSettings settings) {
 // --- the end -------------------------------------------------------------------------------------------------------
 
 runtime::Task<bool> LogDirectories::Inner::close_all(Place& place) {
-  auto logs = std::make_shared<std::vector<LogRef>>(logs_in(place));
-  auto next_log = std::make_shared<std::size_t>(0);
-  auto all_closed = std::make_shared<bool>(true);
+  ClosingLogs closing{.logs = logs_in(place)};
+  std::vector<LogRef> unsynced;
+  std::ranges::copy_if(closing.logs, std::back_inserter(unsynced),
+                       [](const LogRef& its) { return its->has_unsynced(); });
+  auto asking = may_close_together(place, unsynced);
+  closing.together = co_await std::move(asking);
   runtime::TaskGroup closers(*reactor);
-  for (std::size_t i = 0; i < closers_max && i < logs->size(); ++i)
-    closers.start(close_some(logs, next_log, all_closed));
-  auto closing = closers.wait();
-  co_await std::move(closing);
-  co_return *all_closed;
+  for (std::size_t i = 0; i < closers_max && i < closing.logs.size(); ++i) closers.start(close_some(closing));
+  auto waiting = closers.wait();
+  co_await std::move(waiting);
+  if (!closing.together || !closing.all_closed) co_return closing.all_closed;
+  auto syncing = sync_file_system(place);
+  if (const bool synced = co_await std::move(syncing); !synced) co_return false;
+  for (const auto& its : closing.logs) its->closed_on_disk();
+  co_return true;
 }
 
-runtime::Task<void> LogDirectories::Inner::close_some(std::shared_ptr<std::vector<LogRef>> logs,
-                                                      std::shared_ptr<std::size_t> next_log,
-                                                      std::shared_ptr<bool> all_closed) {
-  while (*next_log < logs->size()) {
-    auto closing = (*logs)[(*next_log)++]->close(*reactor, true);
-    if (const auto closed = co_await std::move(closing); !closed) *all_closed = false;
+runtime::Task<bool> LogDirectories::Inner::may_close_together(Place& place, const std::vector<LogRef>& unsynced) {
+  if (place.lock == nullptr || unsynced.empty()) co_return false;
+  const bool enough =
+      unsynced.size() >= closed_together_min || environment.scheduling.chance("storage: closed together");
+  if (!enough) co_return false;
+  std::vector<std::string> paths;
+  for (const auto& its : unsynced) paths.push_back(its->path());
+  auto asking = runtime::blocking(
+      *reactor, [lock = place.lock, paths = std::move(paths)] { return lock->file_system_holds(paths); });
+  co_return co_await std::move(asking);
+}
+
+runtime::Task<void> LogDirectories::Inner::close_some(ClosingLogs& closing) {
+  while (closing.next < closing.logs.size()) {
+    const auto its = closing.logs[closing.next++];
+    auto one = closing.together ? its->close_unsynced(*reactor) : its->close(*reactor, true);
+    if (const auto closed = co_await std::move(one); !closed) closing.all_closed = false;
   }
+}
+
+runtime::Task<bool> LogDirectories::Inner::sync_file_system(Place& place) {
+  try {
+    auto syncing = runtime::blocking(*reactor, [lock = place.lock] { lock->sync_file_system(); });
+    co_await std::move(syncing);
+    co_return true;
+  } catch (const runtime::DiskError& error) {
+    place.directory->failed(fmt::format("Error while closing the logs in dir {}", place.directory->path()), error);
+  }
+  co_return false;
 }
 
 runtime::Task<void> LogDirectories::Inner::stop_place(Place& place, std::int64_t broker_epoch) {

@@ -26,7 +26,7 @@ struct LogDirectories::Inner {
     LogDirectory* live() const { return directory->offline() ? nullptr : directory.get(); }
 
     std::unique_ptr<LogDirectory> directory;
-    std::unique_ptr<runtime::FileLock> lock;
+    std::shared_ptr<runtime::FileLock> lock;
     std::optional<MetaProperties> meta;
     bool was_clean = false;
     bool all_loaded = false;
@@ -70,6 +70,9 @@ struct LogDirectories::Inner {
       LogDirectory::recovery_point_moved | LogDirectory::log_start_moved | LogDirectory::high_watermark_moved;
   static constexpr unsigned cleaner_forgets = 8;
   static constexpr std::size_t closers_max = 16;
+  // So many logs with something unsynced are written first and brought to disk with one sync of their file system: a
+  // log takes six syncs of its own, a file system one, but that waits for what others wrote to it too.
+  static constexpr std::size_t closed_together_min = 64;
 
   // --- log_directories.cpp -----------------------------------------------------------------------------------------
   Place& place_of(const LogDirectory& directory) const;
@@ -84,9 +87,17 @@ struct LogDirectories::Inner {
   runtime::Task<bool> begin_directory(std::string path, Uuid topic_id);
   runtime::Task<Result<void>> remove(TopicPartition name, bool stray);
   void put(const LogRef& made);
+  // The logs of a place, on their way to being closed.
+  struct ClosingLogs {
+    std::vector<LogRef> logs;
+    std::size_t next = 0;
+    bool together = false;
+    bool all_closed = true;
+  };
   runtime::Task<bool> close_all(Place& place);
-  runtime::Task<void> close_some(std::shared_ptr<std::vector<LogRef>> logs, std::shared_ptr<std::size_t> next_log,
-                                 std::shared_ptr<bool> all_closed);
+  runtime::Task<bool> may_close_together(Place& place, const std::vector<LogRef>& unsynced);
+  runtime::Task<void> close_some(ClosingLogs& closing);
+  runtime::Task<bool> sync_file_system(Place& place);
   runtime::Task<void> stop_place(Place& place, std::int64_t broker_epoch);
   void doom(Place& place, std::string directory_name, TopicPartition name, runtime::MonoTime at);
 

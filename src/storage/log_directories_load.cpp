@@ -226,6 +226,7 @@ runtime::Task<void> LogDirectories::Inner::load_some(LoadQueue& queue, bool all_
     for (std::size_t i = 0; i < count; ++i) {
       const auto& each = queue.found[first + i];
       openings.push_back(opening_of(*each.place, each.what.name, each.directory_name));
+      openings.back().listed = true;
       if (all_at_once) openings.back().recovery_bytes_max = soon_recovered_bytes;
     }
     auto& directory = *queue.found[first].place->directory;

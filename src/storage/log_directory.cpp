@@ -3,11 +3,13 @@
 namespace klamm::storage {
 
 LogDirectory::LogDirectory(runtime::Environment& environment, std::string path, FailureListener on_failure,
-                           TouchListener on_touch)
+                           TouchListener on_touch, UpkeepListener on_upkeep)
     : environment_(environment),
       path_(std::move(path)),
       on_failure_(std::move(on_failure)),
       on_touch_(std::move(on_touch)),
+      on_upkeep_(std::move(on_upkeep)),
+      sleepers_(environment.scheduling),
       log_(environment.log, "org.apache.kafka.storage.internals.log.LogDirFailureChannel") {}
 
 std::string LogDirectory::file(std::string_view name) const {

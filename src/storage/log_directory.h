@@ -13,8 +13,11 @@
 #include "base/logger.h"
 #include "base/uuid.h"
 #include "runtime/environment.h"
+#include "runtime/lock.h"
 
 namespace klamm::storage {
+
+class Log;
 
 // Names of the files in a log directory.
 namespace directory_file {
@@ -53,12 +56,14 @@ class LogDirectory {
   using FailureListener = std::function<void(LogDirectory&)>;
   // Told when a number that a checkpoint file holds moved and none had since take_touched().
   using TouchListener = std::function<void()>;
+  // Told, by any thread, that a log's due() may have become earlier. Only posts.
+  using UpkeepListener = std::function<void(Log&)>;
   static constexpr unsigned recovery_point_moved = 1;
   static constexpr unsigned log_start_moved = 2;
   static constexpr unsigned high_watermark_moved = 4;
 
   LogDirectory(runtime::Environment& environment, std::string path, FailureListener on_failure = {},
-               TouchListener on_touch = {});
+               TouchListener on_touch = {}, UpkeepListener on_upkeep = {});
   LogDirectory(const LogDirectory&) = delete;
   LogDirectory& operator=(const LogDirectory&) = delete;
 
@@ -76,6 +81,12 @@ class LogDirectory {
   Error failed(std::string message, const std::exception& cause);
   // What every operation answers once offline.
   Error offline_error() const;
+
+  void log_has_work(Log& log) const {
+    if (on_upkeep_) on_upkeep_(log);
+  }
+  // Guards what is held of the logs that sleep, and their waking up.
+  runtime::ShortLock& sleepers() { return sleepers_; }
 
   // The name of a log's directory was made here. On disk after the next sync_names(), which many logs share.
   void name_made() { names_made_.fetch_add(1, std::memory_order_acq_rel); }
@@ -107,6 +118,8 @@ class LogDirectory {
   std::atomic<unsigned> touched_{0};
   FailureListener on_failure_;
   TouchListener on_touch_;
+  UpkeepListener on_upkeep_;
+  runtime::ShortLock sleepers_;
   Logger log_;
 };
 

@@ -185,7 +185,7 @@ void Log::State::FlushJob::dropped() noexcept {
 }
 
 runtime::Task<Result<void>> Log::synced(Reactor& reactor, Offset up_to) {
-  State& state = *state_;
+  State& state = awake();
   Offset end;
   {
     const ShortLock::Guard guard(state.lock);
@@ -198,7 +198,7 @@ runtime::Task<Result<void>> Log::synced(Reactor& reactor, Offset up_to) {
 }
 
 runtime::Task<Result<void>> Log::flush_all(Reactor& reactor) {
-  State& state = *state_;
+  State& state = awake();
   Offset end;
   {
     const ShortLock::Guard guard(state.lock);

@@ -28,12 +28,13 @@ class Loader {
         log_(state.environment.log, "org.apache.kafka.storage.internals.log.LogLoader",
              fmt::format("[LogLoader partition={}, dir={}] ", state.partition(), state.directory.path())) {}
 
-  bool load();
+  bool load(std::vector<runtime::DirectoryEntry> listed);
 
  private:
   std::string path(std::string_view name) const { return state_.files.path(name); }
-  void look_into_directory();
-  void list();
+  void look_into_directory(std::vector<runtime::DirectoryEntry> listed);
+  void list(std::vector<runtime::DirectoryEntry> entries);
+  void list() { list(disk_.list(state_.files.directory)); }
   void read_topic_id();
   void read_epochs();
   void remove_leftovers();
@@ -59,9 +60,9 @@ class Loader {
   std::optional<BatchAt> last_batch_;
 };
 
-void Loader::list() {
+void Loader::list(std::vector<runtime::DirectoryEntry> entries) {
   names_.clear();
-  for (auto& entry : disk_.list(state_.files.directory)) {
+  for (auto& entry : entries) {
     if (!entry.is_directory) names_.insert(std::move(entry.name));
   }
 }
@@ -447,18 +448,22 @@ void Loader::look_at_active() {
   }
 }
 
-void Loader::look_into_directory() {
+void Loader::look_into_directory(std::vector<runtime::DirectoryEntry> listed) {
   if (opening_.begun) {
     state_.owe_parent_sync();
     state_.topic_id = opening_.topic_id;
     epochs_missing_ = true;
     return;
   }
-  if (!disk_.is_directory(state_.files.directory)) {
-    disk_.make_directories(state_.files.directory);
-    state_.owe_parent_sync();
+  if (opening_.listed) {
+    list(std::move(listed));
+  } else {
+    if (!disk_.is_directory(state_.files.directory)) {
+      disk_.make_directories(state_.files.directory);
+      state_.owe_parent_sync();
+    }
+    list();
   }
-  list();
   read_topic_id();
   read_epochs();
   remove_leftovers();
@@ -466,9 +471,9 @@ void Loader::look_into_directory() {
   list_segments();
 }
 
-bool Loader::load() {
+bool Loader::load(std::vector<runtime::DirectoryEntry> listed) {
   clean_ = opening_.clean;
-  look_into_directory();
+  look_into_directory(std::move(listed));
   state_.log_start = state_.local_log_start = opening_.log_start;
 
   // 1. The log's end: known after a clean stop, found by reading after any other.
@@ -561,8 +566,8 @@ bool Loader::load() {
 
 }  // namespace
 
-bool load_log(Log::State& state, const LogOpening& opening) {
-  return Loader(state, opening).load();
+bool load_log(Log::State& state, const LogOpening& opening, std::vector<runtime::DirectoryEntry> listed) {
+  return Loader(state, opening).load(std::move(listed));
 }
 
 }  // namespace klamm::storage

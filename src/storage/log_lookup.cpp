@@ -200,11 +200,11 @@ Result<std::optional<TimestampOffset>> Log::State::find_max_timestamp_now() {
 }
 
 runtime::Task<Result<std::optional<TimestampOffset>>> Log::find_timestamp(Reactor& reactor, Timestamp at) {
-  State& state = *state_;
+  State& state = awake();
   if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
   try {
     auto finding =
-        runtime::blocking(reactor, [at, log = shared_from_this()] { return log->state_->find_timestamp_now(at); });
+        runtime::blocking(reactor, [at, log = shared_from_this()] { return log->awake().find_timestamp_now(at); });
     co_return co_await std::move(finding);
   } catch (const runtime::DiskError& error) {
     if (auto gone = state.unusable()) co_return std::unexpected(std::move(*gone));
@@ -213,11 +213,11 @@ runtime::Task<Result<std::optional<TimestampOffset>>> Log::find_timestamp(Reacto
 }
 
 runtime::Task<Result<std::optional<TimestampOffset>>> Log::find_max_timestamp(Reactor& reactor) {
-  State& state = *state_;
+  State& state = awake();
   if (auto error = state.unusable()) co_return std::unexpected(std::move(*error));
   try {
     auto finding =
-        runtime::blocking(reactor, [log = shared_from_this()] { return log->state_->find_max_timestamp_now(); });
+        runtime::blocking(reactor, [log = shared_from_this()] { return log->awake().find_max_timestamp_now(); });
     co_return co_await std::move(finding);
   } catch (const runtime::DiskError& error) {
     if (auto gone = state.unusable()) co_return std::unexpected(std::move(*gone));

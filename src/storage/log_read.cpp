@@ -269,7 +269,8 @@ std::optional<Error> Log::State::finish_read(ReadPlan& plan) {
 }
 
 runtime::Task<Result<ReadResult>> Log::read(Reactor& reactor, ReadRequest request) {
-  State& state = *state_;
+  if (auto read = read_asleep(request)) co_return std::move(*read);
+  State& state = awake();
   State::ReadPlan plan;
   if (auto error = state.plan_read(request, plan)) co_return std::unexpected(std::move(*error));
   if (plan.done) co_return std::move(plan.result);
@@ -281,7 +282,7 @@ runtime::Task<Result<ReadResult>> Log::read(Reactor& reactor, ReadRequest reques
       error = state.finish_read(plan);
     } else {
       auto finishing = runtime::blocking(reactor, [moved = std::move(plan), log = shared_from_this()]() mutable {
-        auto failure = log->state_->finish_read(moved);
+        auto failure = log->awake().finish_read(moved);
         return std::pair(std::move(failure), std::move(moved));
       });
       std::tie(error, plan) = co_await std::move(finishing);

@@ -87,7 +87,7 @@ void Log::State::roll_now(Offset expected_base) {
 }
 
 runtime::Task<Result<void>> Log::roll(runtime::Reactor& reactor) {
-  State& state = *state_;
+  State& state = awake();
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
   const TurnGuard release(state);

@@ -137,7 +137,6 @@ struct Log::State {
   LogDirectory& directory;
   runtime::Environment& environment;
   runtime::Disk& disk;
-  const std::function<void(Log&)> on_upkeep;
   const std::chrono::milliseconds producer_id_expiration;
 
   // --- under `lock` ------------------------------------------------------------------------------------------------
@@ -210,9 +209,7 @@ struct Log::State {
     parent_unsynced = true;
     directory.name_made();
   }
-  void wake_upkeep() const {
-    if (on_upkeep) on_upkeep(log);
-  }
+  void wake_upkeep() const { directory.log_has_work(log); }
 
   // --- log_turn.cpp ------------------------------------------------------------------------------------------------
   void release_turn();
@@ -301,11 +298,28 @@ struct Log::State {
   void let_go_of_memory();
 
   // --- log_close.cpp -----------------------------------------------------------------------------------------------
-  void close_cleanly();
-  void replace_epochs_file(std::string_view text);
+  bool owes_contents_locked() const;
+  void close_cleanly(bool sync);
+  void closed_on_disk_locked();
+  void replace_epochs_file(std::string_view text, bool sync);
 };
 
-// Recovery and loading: log_loader.cpp. False when recovery would read more than the opening allows.
-bool load_log(Log::State& state, const LogOpening& opening);
+// Recovery and loading: log_loader.cpp. False when recovery would read more than the opening allows. `listed`: what is
+// in the directory, when somebody just looked.
+bool load_log(Log::State& state, const LogOpening& opening, std::vector<runtime::DirectoryEntry> listed);
+
+// Whether all that the entries name is what an empty log that begins at 0 has: its segment's files, empty, and the
+// topic's id.
+bool holds_empty_log(runtime::Disk& disk, const std::string& directory,
+                     const std::vector<runtime::DirectoryEntry>& entries);
+
+template <typename Use>
+bool Log::while_asleep(const Use& use) const {
+  if (!sleeps()) return false;
+  const runtime::ShortLock::Guard guard(directory_->sleepers());
+  if (!sleeps()) return false;
+  use(sleep_);
+  return true;
+}
 
 }  // namespace klamm::storage

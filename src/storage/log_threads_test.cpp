@@ -27,8 +27,7 @@ class LogThreads : public testing::Test {
                                .topic_id = {},
                                .clean = clean,
                                .recovery_point = recovery_point,
-                               .high_watermark = {},
-                               .on_upkeep = {}});
+                               .high_watermark = {}});
   }
   Reactor& reactor(unsigned i) { return *system_.environment().reactors[i % 2]; }
 

@@ -92,7 +92,7 @@ void Log::State::truncate_fully_now(Offset offset, std::optional<Offset> new_log
 }
 
 runtime::Task<Result<bool>> Log::truncate_to(Reactor& reactor, Offset offset) {
-  State& state = *state_;
+  State& state = awake();
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
   const TurnGuard release(state);
@@ -110,7 +110,7 @@ runtime::Task<Result<bool>> Log::truncate_to(Reactor& reactor, Offset offset) {
 
 runtime::Task<Result<void>> Log::truncate_fully_and_start_at(Reactor& reactor, Offset offset,
                                                              std::optional<Offset> log_start) {
-  State& state = *state_;
+  State& state = awake();
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
   const TurnGuard release(state);

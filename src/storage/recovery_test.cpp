@@ -568,8 +568,7 @@ TEST(Recovery, AnotherTopicsDirectoryIsRefused) {
                                             .directory_name = "orders-0",
                                             .settings = std::make_shared<LogSettings>(),
                                             .topic_id = Uuid{1, 6},
-                                            .high_watermark = {},
-                                            .on_upkeep = {}}),
+                                            .high_watermark = {}}),
                std::runtime_error);
   EXPECT_EQ(world.open()->assign_topic_id(Uuid{1, 6}).error().code, ErrorCode::inconsistent_topic_id);
 }
@@ -583,8 +582,7 @@ TEST(Recovery, AHighWatermarkOutsideOfTheLogIsClamped) {  // KAFKA-3978
                                         .settings = std::make_shared<LogSettings>(),
                                         .topic_id = {},
                                         .clean = false,
-                                        .high_watermark = high_watermark,
-                                        .on_upkeep = {}});
+                                        .high_watermark = high_watermark});
   };
   EXPECT_EQ(open_with(Offset(3))->high_watermark(), Offset(3));
   EXPECT_EQ(open_with(Offset(30))->high_watermark(), Offset(4));

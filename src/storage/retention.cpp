@@ -43,7 +43,7 @@ void Log::State::advance_log_start_now(Offset to, LogStartReason reason) {
 }
 
 runtime::Task<Result<bool>> Log::advance_log_start(Reactor& reactor, Offset to, LogStartReason reason) {
-  State& state = *state_;
+  State& state = awake();
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
   const TurnGuard release(state);
@@ -169,7 +169,8 @@ std::size_t Log::State::delete_old_now() {
 }
 
 runtime::Task<std::size_t> Log::delete_old_segments(Reactor& reactor) {
-  State& state = *state_;
+  if (sleeps()) co_return 0;
+  State& state = awake();
   {
     const auto now = state.environment.clock.wall();
     const ShortLock::Guard guard(state.lock);
@@ -180,7 +181,7 @@ runtime::Task<std::size_t> Log::delete_old_segments(Reactor& reactor) {
   const TurnGuard release(state);
   if (state.unusable()) co_return 0;
   try {
-    auto deleting = runtime::blocking(reactor, [log = shared_from_this()] { return log->state_->delete_old_now(); });
+    auto deleting = runtime::blocking(reactor, [log = shared_from_this()] { return log->awake().delete_old_now(); });
     const auto deleted = co_await std::move(deleting);
     if (deleted > 0) state.request_flush(&reactor, Offset(0));
     co_return deleted;
@@ -193,11 +194,12 @@ runtime::Task<std::size_t> Log::delete_old_segments(Reactor& reactor) {
 // --- upkeep --------------------------------------------------------------------------------------------------------
 
 runtime::MonoTime Log::due() const {
-  const ShortLock::Guard guard(state_->lock);
-  if (state_->closed) return runtime::never;
-  if (state_->rebuild_wanted) return runtime::MonoTime{};
-  auto at = state_->flush_due;
-  for (const auto& deletion : state_->deletions) at = std::min(at, deletion.at);
+  if (sleeps()) return runtime::never;
+  const ShortLock::Guard guard(awake().lock);
+  if (awake().closed) return runtime::never;
+  if (awake().rebuild_wanted) return runtime::MonoTime{};
+  auto at = awake().flush_due;
+  for (const auto& deletion : awake().deletions) at = std::min(at, deletion.at);
   return at;
 }
 
@@ -266,7 +268,8 @@ void Log::State::let_go_of_memory() {
 }
 
 runtime::Task<void> Log::upkeep(Reactor& reactor) {
-  State& state = *state_;
+  if (sleeps()) co_return;
+  State& state = awake();
   const auto now = reactor.now();
   bool flush = false;
   {
@@ -281,8 +284,8 @@ runtime::Task<void> Log::upkeep(Reactor& reactor) {
   if (state.unusable()) co_return;
   try {
     auto working = runtime::blocking(reactor, [now, log = shared_from_this()] {
-      log->state_->remove_retired_files(now);
-      log->state_->rebuild_wrong_indexes();
+      log->awake().remove_retired_files(now);
+      log->awake().rebuild_wrong_indexes();
     });
     co_await std::move(working);
   } catch (const runtime::DiskError& error) {
@@ -291,7 +294,8 @@ runtime::Task<void> Log::upkeep(Reactor& reactor) {
 }
 
 runtime::Task<void> Log::rest(Reactor& reactor, Timestamp now) {
-  State& state = *state_;
+  if (sleeps()) co_return;
+  State& state = awake();
   TurnWaiter turn(state, reactor, nullptr);
   co_await turn;
   const TurnGuard release(state);

@@ -57,6 +57,7 @@ class MemoryDisk final : public runtime::Disk {
   std::uint64_t free = std::uint64_t{1} << 40;
   std::map<std::string, std::size_t> calls;  // "write_at" -> how often
   std::vector<std::size_t> sync_groups;      // how many files went to the disk together
+  std::set<std::string> elsewhere;           // directories on other file systems
   // Called before each operation that changes something.
   std::function<void(std::string_view operation, const std::string& path)> before;
 
@@ -163,6 +164,15 @@ class MemoryDisk final : public runtime::Disk {
    public:
     MemoryLock(MemoryDisk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
     ~MemoryLock() override { disk_.locked_.erase(path_); }
+    bool file_system_holds(std::span<const std::string> directories) override {
+      return std::ranges::none_of(directories, [&](const auto& each) { return disk_.elsewhere.contains(each); });
+    }
+    void sync_file_system() override {
+      disk_.change("sync_file_system", path_);
+      for (const auto& [name, node] : disk_.state.names) node->synced = node->content;
+      disk_.state.synced_names = disk_.state.names;
+      disk_.state.synced_directories = disk_.state.directories;
+    }
 
    private:
     MemoryDisk& disk_;
@@ -418,7 +428,8 @@ class LogWorld : public World {
       : World(std::move(disk_state)), settings(std::move(its)) {
     disk.state.directories.insert("/data");
     disk.state.synced_directories.insert("/data");
-    directory = std::make_unique<LogDirectory>(environment, "/data");
+    directory = std::make_unique<LogDirectory>(environment, "/data", LogDirectory::FailureListener(),
+                                               LogDirectory::TouchListener(), [this](Log&) { ++upkeep_calls; });
   }
 
   ~LogWorld() {
@@ -435,8 +446,7 @@ class LogWorld : public World {
                                   .clean = clean,
                                   .recovery_point = recovery_point,
                                   .log_start = log_start,
-                                  .high_watermark = {},
-                                  .on_upkeep = [this](Log&) { ++upkeep_calls; }});
+                                  .high_watermark = {}});
   }
   LogRef open_leading(LeaderEpoch epoch = LeaderEpoch(0)) {
     auto log = open();

@@ -107,8 +107,7 @@ class Story {
                                                     .clean = false,
                                                     .recovery_point = Offset(0),
                                                     .log_start = Offset(0),
-                                                    .high_watermark = {},
-                                                    .on_upkeep = {}});
+                                                    .high_watermark = {}});
     check(at, zeroed, *log);
     if (outcome_.opened % closed_one_in == 0) {
       auto closing = log->close(*environment.reactors.front(), true);

@@ -6,11 +6,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/ensure.h"
@@ -27,11 +29,33 @@ std::size_t default_descriptors() {
 
 class OsFileLock final : public FileLock {
  public:
-  explicit OsFileLock(int descriptor) : descriptor_(descriptor) {}
+  OsFileLock(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
   ~OsFileLock() override { ::close(descriptor_); }
 
+  bool file_system_holds(std::span<const std::string> directories) override {
+    struct stat own{};
+    if (!syncfs_tells_errors() || ::fstat(descriptor_, &own) != 0) return false;
+    return std::ranges::all_of(directories, [&](const std::string& directory) {
+      struct stat status{};
+      return ::stat(directory.c_str(), &status) == 0 && status.st_dev == own.st_dev;
+    });
+  }
+  void sync_file_system() override {
+    if (::syncfs(descriptor_) != 0) throw DiskError(errno, "syncfs", path_);
+  }
+
  private:
+  // Since Linux 5.8: of what failed after the descriptor was opened.
+  static bool syncfs_tells_errors() {
+    utsname system{};
+    int major = 0;
+    int minor = 0;
+    if (::uname(&system) != 0 || std::sscanf(system.release, "%d.%d", &major, &minor) != 2) return false;
+    return major > 5 || (major == 5 && minor >= 8);
+  }
+
   int descriptor_;
+  std::string path_;
 };
 
 std::string parent_of(const std::string& path) {
@@ -245,7 +269,7 @@ std::unique_ptr<FileLock> OsDisk::try_lock(const std::string& path) {
   struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  if (::fcntl(descriptor, F_OFD_SETLK, &lock) == 0) return std::make_unique<OsFileLock>(descriptor);
+  if (::fcntl(descriptor, F_OFD_SETLK, &lock) == 0) return std::make_unique<OsFileLock>(descriptor, path);
   const int error = errno;
   ::close(descriptor);
   if (error == EAGAIN || error == EACCES) return nullptr;

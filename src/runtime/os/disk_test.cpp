@@ -179,6 +179,20 @@ TEST_F(OsDiskTest, ALockConflictsWithTheJvmsOne) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+TEST_F(OsDiskTest, ALocksFileSystemIsSyncedWhole) {
+  OsDisk disk;
+  const auto lock = disk.try_lock(path(".lock"));
+  ASSERT_NE(lock, nullptr);
+  disk.make_directories(path("a"));
+  const std::vector<std::string> here{path("a")};
+  EXPECT_TRUE(lock->file_system_holds(here));
+  EXPECT_FALSE(lock->file_system_holds(std::vector<std::string>{path("a"), "/proc"})) << "another file system";
+  EXPECT_FALSE(lock->file_system_holds(std::vector<std::string>{path("none")}));
+  disk.open(path("a/f"), OpenMode::create)->write_at(0, as_bytes("x"));
+  lock->sync_file_system();
+  EXPECT_EQ(disk.file_size(path("a/f")), 1u);
+}
+
 TEST_F(OsDiskTest, WhatIsMissingSaysWhichAndWhy) {
   OsDisk disk;
   try {

@@ -441,6 +441,26 @@ void ProcessDisk::sync_directory(const std::string& path) {
   inode->unsynced.clear();
 }
 
+// A crash in the midst of it leaves some of it done, in the order of the paths.
+void ProcessDisk::sync_all() {
+  if (process_->gone()) return;
+  bool failed = false;
+  visit("", disk_.root_, [&](const std::string& path, Inode& inode) {
+    const int error = disk_.begin(DiskCall::sync, path);
+    failed |= error != 0;
+    if (error != 0) {
+      inode.lose_dirty();
+    } else if (inode.is_directory) {
+      for (const NameChange& change : inode.unsynced) apply_change(inode.kept_names, change);
+      inode.unsynced.clear();
+    } else {
+      inode.sync();
+    }
+  });
+  disk_.world_.trace().add(disk_.world_.now(), disk_.host_.name(), "sync_all{}", failed ? " failed" : "");
+  if (failed) throw DiskError(EIO, "syncfs", "/");
+}
+
 ByteVector ProcessDisk::read_file(const std::string& path, std::uint64_t bytes_max) {
   if (process_->gone()) return {};
   const FileRef file = open(path, OpenMode::read);
@@ -454,15 +474,19 @@ namespace {
 
 class SimulatedLock final : public FileLock {
  public:
-  SimulatedLock(ProcessRef process, InodeRef inode) : process_(std::move(process)), inode_(std::move(inode)) {
+  SimulatedLock(ProcessDisk& disk, ProcessRef process, InodeRef inode)
+      : disk_(disk), process_(std::move(process)), inode_(std::move(inode)) {
     inode_->locked = true;
   }
   // A crash has freed it already, and another process may have it since.
   ~SimulatedLock() override {
     if (process_->state == Process::State::alive) inode_->locked = false;
   }
+  bool file_system_holds(std::span<const std::string>) override { return true; }
+  void sync_file_system() override { disk_.sync_all(); }
 
  private:
+  ProcessDisk& disk_;
   ProcessRef process_;
   InodeRef inode_;
 };
@@ -475,7 +499,7 @@ std::unique_ptr<FileLock> ProcessDisk::try_lock(const std::string& path) {
   open(path, OpenMode::create);
   InodeRef inode = disk_.find(path);
   if (inode->locked) return nullptr;
-  return std::make_unique<SimulatedLock>(process_, std::move(inode));
+  return std::make_unique<SimulatedLock>(*this, process_, std::move(inode));
 }
 
 std::uint64_t ProcessDisk::free_bytes(const std::string&) {

@@ -118,6 +118,7 @@ class ProcessDisk final : public Disk {
   std::uint64_t free_bytes(const std::string& path) override;
   std::uint64_t total_bytes(const std::string& path) override;
   std::string absolute(const std::string& path) override;
+  void sync_all();
 
  private:
   void remove_tree_of(const std::string& path, const InodeRef& inode);

@@ -233,6 +233,34 @@ TEST(SimulatedDiskTest, ALockGoesWithItsOwner) {
   EXPECT_NE(world.disk().try_lock("/d/.lock"), nullptr);
 }
 
+TEST(SimulatedDiskTest, ASyncOfTheFileSystemKeepsFilesAndNamesOfAllDirectories) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    DiskWorld world(seed);
+    const auto lock = world.disk().try_lock("/d/.lock");
+    world.disk().make_directories("/d/e");
+    world.disk().open("/d/e/f", OpenMode::create)->write_at(0, as_bytes("in one go"));
+    world.disk().open("/d/g", OpenMode::create)->write_at(0, as_bytes("old"));
+    world.disk().rename("/d/g", "/d/h");
+    lock->sync_file_system();
+    world.lose_power();
+    EXPECT_EQ(world.text("/d/e/f"), "in one go");
+    EXPECT_EQ(world.text("/d/h"), "old");
+    EXPECT_FALSE(world.disk().exists("/d/g"));
+  }
+}
+
+TEST(SimulatedDiskTest, WhatAFailedSyncOfTheFileSystemLostIsLost) {
+  DiskWorld world(1);
+  const auto lock = world.disk().try_lock("/d/.lock");
+  world.synced("/d/f", "old");
+  world.disk().open("/d/f", OpenMode::write)->write_at(0, as_bytes("new"));
+  world.host.disk().add_fault({.call = DiskCall::sync, .path_part = "/d/f", .error = EIO});
+  EXPECT_THROW(lock->sync_file_system(), DiskError);
+  lock->sync_file_system();
+  EXPECT_EQ(world.host.disk().synced_content("/d/f"),
+            std::optional(ByteVector(as_bytes("old").begin(), as_bytes("old").end())));
+}
+
 TEST(SimulatedDiskTest, ADeadProcessChangesNothing) {
   DiskWorld world(1);
   const FileRef file = world.synced("/d/f", "as it was");
