@@ -24,11 +24,12 @@ class Broker::ReplicasFeed final : public hosting::MetadataSubscriber {
 };
 
 Broker::Broker(runtime::Environment& environment, config::BrokerConfigRef config,
-               std::function<void(const std::string&)> on_halt)
+               std::function<void(const std::string&)> on_halt, std::function<void()> after_burst)
     : environment_(environment),
       home_(*environment.reactors.front()),
       config_(std::move(config)),
       on_halt_(std::move(on_halt)),
+      after_burst_(std::move(after_burst)),
       log_(environment.log, "kafka.server.BrokerServer", fmt::format("[BrokerServer id={}] ", config_->node_id())),
       directories_(environment, log_directories_settings(*config_)),
       rules_(config_),
@@ -127,8 +128,10 @@ storage::LogDirectory& Broker::metadata_directory() {
 }
 
 void Broker::build_server() {
+  auto settings = server_settings(*config_, environment_.network);
+  settings.after_burst = after_burst_;
   server_ = std::make_unique<server::Server>(
-      environment_, server_settings(*config_, environment_.network), apis_,
+      environment_, std::move(settings), apis_,
       log_.named("kafka.network.SocketServer",
                  fmt::format("[SocketServer listenerType=BROKER, nodeId={}] ", config_->node_id())));
 }

@@ -34,9 +34,10 @@ namespace klamm::broker {
 class Broker final : private replication::ReplicasEvents {
  public:
   // `on_halt` is told once when the process cannot go on (the last log directory failed, the metadata cannot be
-  // written); the owner then ends it without stop(). The environment outlives this.
+  // written); the owner then ends it without stop(). `after_burst` is told, by any thread, when much memory was in use
+  // for requests and little is. The environment outlives this.
   Broker(runtime::Environment& environment, config::BrokerConfigRef config,
-         std::function<void(const std::string&)> on_halt);
+         std::function<void(const std::string&)> on_halt, std::function<void()> after_burst = {});
   ~Broker() override;
 
   // When it ends, clients are served. Throws StartRefused, server::BindFailed and what the parts throw; what() is for
@@ -75,6 +76,7 @@ class Broker final : private replication::ReplicasEvents {
   runtime::Reactor& home_;
   config::BrokerConfigRef config_;
   std::function<void(const std::string&)> on_halt_;
+  std::function<void()> after_burst_;
   Logger log_;
   bool halted_ = false;
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 
 #include "base/stack_trace.h"
@@ -76,14 +77,45 @@ void print_fatal(LogSink& log, Streams& streams, std::string_view exception) {
   streams.flush();
 }
 
-// Reading the metadata and opening the logs leaves many small holes between what stays, a third of all there is.
-runtime::Task<void> give_memory_back(runtime::Reactor& home, storage::LogDirectories& directories) {
+// Carries the end of a burst from any thread to the reactor.
+class BurstEnd final : public runtime::Work {
+ public:
+  explicit BurstEnd(runtime::Reactor& its) : noticed(its), reactor_(its) {}
+  ~BurstEnd() override {
+    if (posted_.load()) reactor_.withdraw(*this);
+  }
+  void tell() {
+    if (!posted_.exchange(true, std::memory_order_acq_rel)) reactor_.post(*this);
+  }
+  void run() override {
+    posted_.store(false, std::memory_order_release);
+    noticed.notify();
+  }
+
+  runtime::Notice noticed;
+
+ private:
+  runtime::Reactor& reactor_;
+  std::atomic<bool> posted_{false};
+};
+
+// Reading the metadata and opening the logs leaves many small holes between what stays, a third of all there is. So
+// does a burst of requests: the allocator keeps what is free below what is not, tens of megabytes for good.
+runtime::Task<void> give_memory_back(runtime::Reactor& home, storage::LogDirectories& directories, BurstEnd& bursts,
+                                     runtime::StopToken stop) {
+  constexpr std::chrono::seconds rest(10);  // it costs milliseconds, and holds up who allocates meanwhile
   auto loading = directories.wait_loaded(home);
   co_await std::move(loading);
+  while (true) {
 #ifdef __GLIBC__
-  auto trimming = runtime::blocking(home, [] { ::malloc_trim(0); });
-  co_await std::move(trimming);
+    auto trimming = runtime::blocking(home, [] { ::malloc_trim(0); });
+    co_await std::move(trimming);
 #endif
+    auto waiting = bursts.noticed.wait(runtime::never, stop);
+    co_await std::move(waiting);
+    auto resting = runtime::sleep_for(home, rest, stop);
+    co_await std::move(resting);
+  }
 }
 
 runtime::Task<int> serve(runtime::Environment& environment, config::BrokerConfigRef config, Streams& streams) {
@@ -92,7 +124,9 @@ runtime::Task<int> serve(runtime::Environment& environment, config::BrokerConfig
   const Logger log(environment.log, "org.apache.kafka.common.utils.LoggingSignalHandler");
   // A broker that cannot go on leaves as it stands: what is not on disk must not look as if a clean stop had put it
   // there.
-  broker::Broker broker(environment, std::move(config), [](const std::string&) { ::_exit(1); });
+  BurstEnd bursts(home);
+  broker::Broker broker(
+      environment, std::move(config), [](const std::string&) { ::_exit(1); }, [&bursts] { bursts.tell(); });
   stop_request.store(&request);
   log.info("Registered signal handlers for TERM, INT, HUP");
   bool started = false;
@@ -108,13 +142,13 @@ runtime::Task<int> serve(runtime::Environment& environment, config::BrokerConfig
     co_return 1;
   }
   runtime::TaskGroup tidying(home);
-  tidying.start(give_memory_back(home, broker.log_directories()));
+  tidying.start(give_memory_back(home, broker.log_directories(), bursts, tidying.token()));
   auto waiting = request.asked.wait();
   co_await std::move(waiting);
   log.info("Terminating process due to signal {}", signal_name(request.signal.load()));
   auto stopping = broker.stop();
   co_await std::move(stopping);
-  auto tidied = tidying.wait();
+  auto tidied = tidying.stop();
   co_await std::move(tidied);
   stop_request.store(nullptr);
   co_return 0;

@@ -22,6 +22,7 @@ bool RequestPool::try_charge(std::uint64_t bytes, Want want) {
   do {
     if (used + bytes > most) return false;
   } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  note_peak(used + bytes);
   return true;
 }
 
@@ -29,6 +30,10 @@ void RequestPool::release(std::uint64_t bytes) {
   const std::uint64_t before = used_.fetch_sub(bytes, std::memory_order_seq_cst);
   ENSURE(before >= bytes);
   if (waiting_.load(std::memory_order_seq_cst) > 0 && before - bytes <= room_again_below()) wake_waiters();
+  if (before - bytes <= quiet_below() && peak_.load(std::memory_order_relaxed) >= burst_from() &&
+      peak_.exchange(0, std::memory_order_relaxed) >= burst_from() && burst_is_over_) {
+    burst_is_over_();
+  }
 }
 
 bool RequestPool::try_own_large(const void* owner) {

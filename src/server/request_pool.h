@@ -17,7 +17,9 @@ namespace klamm::server {
 // Callable from every reactor.
 class RequestPool {
  public:
-  explicit RequestPool(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  // `burst_is_over`: told, by whichever thread finds it, that much was in use and little is.
+  explicit RequestPool(std::uint64_t bytes_max, std::function<void()> burst_is_over = {})
+      : bytes_max_(bytes_max), burst_is_over_(std::move(burst_is_over)) {}
   RequestPool(const RequestPool&) = delete;
   RequestPool& operator=(const RequestPool&) = delete;
 
@@ -27,7 +29,7 @@ class RequestPool {
   // False when there is no room for it.
   bool try_charge(std::uint64_t bytes, Want want = Want::ordinary);
   // Also beyond the limit: for what cannot be refused any more (a response), and for the one large frame.
-  void charge(std::uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void charge(std::uint64_t bytes) { note_peak(used_.fetch_add(bytes, std::memory_order_relaxed) + bytes); }
   void release(std::uint64_t bytes);
 
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
@@ -62,9 +64,17 @@ class RequestPool {
   // A little room is not worth waking everybody for.
   std::uint64_t room_again_below() const { return bytes_max_ - 3 * (bytes_max_ / 8); }
   void wake_waiters();
+  // A burst is what the free lists of the buffers do not keep.
+  std::uint64_t burst_from() const { return bytes_max_ / 8; }
+  std::uint64_t quiet_below() const { return bytes_max_ / 64; }
+  void note_peak(std::uint64_t used) {
+    if (used > peak_.load(std::memory_order_relaxed)) peak_.store(used, std::memory_order_relaxed);
+  }
 
   const std::uint64_t bytes_max_;
+  const std::function<void()> burst_is_over_;
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> peak_{0};  // of what was in use since the last burst
   std::atomic<std::uint64_t> stalled_{0};
   std::atomic<const void*> large_owner_{nullptr};
   std::atomic<int> waiting_{0};

@@ -15,7 +15,7 @@ struct Server::State {
              .request_bytes_max = settings.request_bytes_max,
              .idle_max = settings.idle_max,
              .quotas = quotas,
-             .requests = RequestPool(settings.request_pool_bytes),
+             .requests = RequestPool(settings.request_pool_bytes, settings.after_burst),
              .limits = ConnectionLimits(env.scheduling, traits_of(settings), settings.limits),
              .bad_connections = BadConnectionLog(log),
              .log = std::move(log),

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -35,7 +36,8 @@ struct ServerSettings {
   std::uint64_t request_pool_bytes = std::uint64_t{64} << 20;  // queued.max.request.bytes; -1 there: this default
   runtime::Duration idle_max = std::chrono::minutes(10);       // connections.max.idle.ms; negative: never
   ServerLimits limits;
-  std::uint32_t trace_requests = 0;  // klamm.trace.requests
+  std::uint32_t trace_requests = 0;        // klamm.trace.requests
+  std::function<void()> after_burst = {};  // as in RequestPool
 };
 
 // what(): "Socket server failed to bind to localhost:9092: Address already in use."
