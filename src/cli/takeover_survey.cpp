@@ -219,7 +219,7 @@ class Surveyor {
         compacted.push_back(topic->name);
       }
       for (const auto& [index, partition] : topic->partitions) {
-        for (const std::int32_t replica : partition->replicas) {
+        for (const std::int32_t replica : partition.replicas) {
           if (owner_ && owner_->node_id && replica != owner_->node_id->value) {
             elsewhere.push_back(fmt::format("{}-{}", topic->name, index));
             break;
@@ -286,7 +286,7 @@ class Surveyor {
     for (const metadata::TopicRef& topic : survey_.metadata->image->topics()) {
       for (const auto& [index, partition] : topic->partitions) {
         const TopicPartition name{topic->name, PartitionIndex(index)};
-        if (owner_ && owner_->node_id && partition->has_replica(owner_->node_id->value) &&
+        if (owner_ && owner_->node_id && partition.has_replica(owner_->node_id->value) &&
             !partitions_.contains(name)) {
           missing.push_back(fmt::format("{}-{}", topic->name, index));
         }

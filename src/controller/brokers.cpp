@@ -158,7 +158,7 @@ LifeState life_state(const BrokerRegistration& broker, const Heartbeat& heartbea
 bool leads_anything(const State& state, std::int32_t broker) {
   for (const metadata::TopicRef& topic : state.image->topics_by_id()) {
     for (const auto& [index, partition] : topic->partitions) {
-      if (partition->leader == broker) return true;
+      if (partition.leader == broker) return true;
     }
   }
   return false;

@@ -54,7 +54,7 @@ void update_partitions(const State& state, const BrokerMove& move, const Partiti
                        metadata::Records& records) {
   for (const metadata::TopicRef& topic : state.image->topics_by_id()) {
     for (const auto& [index, partition] : topic->partitions) {
-      if (concerns(*partition)) update_partition(state, move, *topic, index, *partition, records);
+      if (concerns(partition)) update_partition(state, move, *topic, index, partition, records);
     }
   }
 }

@@ -438,7 +438,7 @@ Result<metadata::Records> grow_topic(const State& state,
   if (static_cast<std::size_t>(additional) > records_per_call_max) {
     return fail(ErrorCode::policy_violation, std::string(too_many_records));
   }
-  const std::size_t replication_factor = topic->partitions.begin()->second->replicas.size();
+  const std::size_t replication_factor = topic->partitions.begin()->second.replicas.size();
   std::vector<Ids> assignments;
   if (wanted.assignments) {
     for (std::size_t i = 0; i < wanted.assignments->size(); ++i) {

@@ -341,8 +341,8 @@ class HostedTopic {
           const PartitionIndex index(number);
           if (&topic.parts_[topic.part_of(index)]->reactor != &reactor) continue;
           std::optional<LeadingTerm> term;
-          if (BrokerId(partition->leader) == topic.settings_.self) {
-            term = LeadingTerm{now->id, LeaderEpoch(partition->leader_epoch)};
+          if (BrokerId(partition.leader) == topic.settings_.self) {
+            term = LeadingTerm{now->id, LeaderEpoch(partition.leader_epoch)};
           }
           if (term || hosted.contains(index)) hosted_at(index).lead(term);
         }

@@ -110,7 +110,7 @@ Delta::WorkingTopic& Delta::working(Uuid id, std::string_view action) {
 }
 
 void Delta::put_partition(WorkingTopic& topic, std::int32_t index, PartitionRegistration registration) {
-  topic.topic->partitions.put({index, std::make_shared<const PartitionRegistration>(std::move(registration))});
+  topic.topic->partitions.put({index, std::move(registration)});
   topic.partitions.insert(index);
 }
 
@@ -174,11 +174,11 @@ void Delta::apply(const protocol::RemoveTopicRecord& record) {
 void Delta::clear_elr(WorkingTopic& topic) {
   std::vector<std::pair<std::int32_t, PartitionRegistration>> cleared;
   for (const auto& [index, partition] : topic.topic->partitions) {
-    if (partition->elr.empty() && partition->last_known_elr.empty()) continue;
+    if (partition.elr.empty() && partition.last_known_elr.empty()) continue;
     protocol::PartitionChangeRecord change;
     change.eligible_leader_replicas.emplace();
     change.last_known_elr.emplace();
-    cleared.emplace_back(index, partition->changed_by(change));
+    cleared.emplace_back(index, partition.changed_by(change));
   }
   for (auto& [index, partition] : cleared) put_partition(topic, index, std::move(partition));
 }
@@ -186,7 +186,7 @@ void Delta::clear_elr(WorkingTopic& topic) {
 void Delta::apply(const protocol::ClearElrRecord& record) {
   const auto has_elr = [](const Topic& topic) {
     for (const auto& [index, partition] : topic.partitions) {
-      if (!partition->elr.empty() || !partition->last_known_elr.empty()) return true;
+      if (!partition.elr.empty() || !partition.last_known_elr.empty()) return true;
     }
     return false;
   };

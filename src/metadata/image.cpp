@@ -12,7 +12,7 @@ const ConfigEntries no_entries;
 
 const PartitionRegistration* Topic::partition(std::int32_t index) const {
   const auto* found = partitions.find(index);
-  return found ? found->second.get() : nullptr;
+  return found ? &found->second : nullptr;
 }
 
 const Endpoint* BrokerRegistration::endpoint(std::string_view listener) const {
@@ -145,7 +145,7 @@ void Image::each_record(const std::function<void(Record)>& use) const {
     record.topic_id = topic->id;
     use({std::move(record), 0});
     for (const auto& [index, partition] : topic->partitions) {
-      use(partition->to_record(topic->id, index, version, elr_enabled()));
+      use(partition.to_record(topic->id, index, version, elr_enabled()));
     }
   }
   for (const auto& [resource, entries] : configs_) {

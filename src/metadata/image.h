@@ -36,7 +36,7 @@ struct Provenance {
 struct Topic {
   std::string name;
   Uuid id;
-  PersistentMap<std::int32_t, std::shared_ptr<const PartitionRegistration>> partitions;
+  PersistentMap<std::int32_t, PartitionRegistration> partitions;
 
   // Null when there is none.
   const PartitionRegistration* partition(std::int32_t index) const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/rare_list.h"
 #include "base/small_list.h"
 #include "base/types.h"
 #include "base/uuid.h"
@@ -20,14 +21,15 @@ enum class LeaderRecoveryState : std::int8_t { recovered = 0, recovering = 1 };
 
 struct PartitionRegistration {
   using Ids = SmallList<std::int32_t, 3>;  // of brokers
+  using RareIds = RareList<std::int32_t>;
 
   Ids replicas;
   SmallList<Uuid, 1> directories;  // one a replica, in their order
   Ids isr;
-  Ids removing_replicas;
-  Ids adding_replicas;
-  Ids elr;
-  Ids last_known_elr;
+  RareIds removing_replicas;
+  RareIds adding_replicas;
+  RareIds elr;
+  RareIds last_known_elr;
   std::int32_t leader = no_leader;
   std::int32_t leader_epoch = 0;
   std::int32_t partition_epoch = 0;

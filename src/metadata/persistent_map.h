@@ -3,9 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -73,9 +73,37 @@ class PersistentSet {
 
  private:
   struct Node;
-  using Link = std::shared_ptr<Node>;
+  // A share of a node; the node counts them itself, since a map has as many as it has entries.
+  class Link {
+   public:
+    Link() = default;
+    explicit Link(Node* node) : node_(node) {}  // the first share of it
+    Link(const Link& other) noexcept : node_(other.node_) {
+      if (node_) node_->shares.fetch_add(1, std::memory_order_relaxed);
+    }
+    Link(Link&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+    Link& operator=(Link other) noexcept {
+      std::swap(node_, other.node_);
+      return *this;
+    }
+    ~Link() {
+      if (node_ && node_->shares.fetch_sub(1, std::memory_order_acq_rel) == 1) delete node_;
+    }
+
+    Node* get() const { return node_; }
+    Node& operator*() const { return *node_; }
+    Node* operator->() const { return node_; }
+    explicit operator bool() const { return node_ != nullptr; }
+    bool operator==(const Link&) const = default;
+
+   private:
+    Node* node_ = nullptr;
+  };
   struct Node {
     Node(Entry e, std::uint64_t made_in) : entry(std::move(e)), edition(made_in) {}
+    Node(const Node& other, std::uint64_t made_in)
+        : entry(other.entry), left(other.left), right(other.right), edition(made_in), height(other.height) {}
+    std::atomic<std::uint32_t> shares{1};
     Entry entry;
     Link left;
     Link right;
@@ -91,9 +119,7 @@ class PersistentSet {
   // The node, ours alone.
   Link own(Link node) const {
     if (edition_ != 0 && node->edition == edition_) return node;
-    Link copy = std::make_shared<Node>(*node);
-    copy->edition = edition_;
-    return copy;
+    return Link(new Node(*node, edition_));
   }
 
   Link rotate_right(Link node) const {
@@ -131,7 +157,7 @@ class PersistentSet {
   Link put(Link node, Entry entry) {
     if (!node) {
       ++size_;
-      return std::make_shared<Node>(std::move(entry), edition_);
+      return Link(new Node(std::move(entry), edition_));
     }
     node = own(std::move(node));
     const auto& key = KeyOf{}(entry);

@@ -176,12 +176,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   TopicPartition name_;
   Uuid topic_id_;
   BrokerId self_;
-  runtime::Environment& environment_;
-  mutable runtime::ShortLock lock_;
-  PartitionState state_;
   Role role_ = Role::none;
   bool closed_ = false;
   bool failed_ = false;
+  runtime::Environment& environment_;
+  mutable runtime::ShortLock lock_;
+  PartitionState state_;
   storage::LogRef log_;
   TopicSettingsRef settings_;
   runtime::Watermark high_watermark_;

@@ -8,14 +8,13 @@
 namespace klamm::replication {
 
 struct PartitionState {
-  Uuid topic_id;
   BrokerId leader = no_broker;
   LeaderEpoch leader_epoch = no_leader_epoch;
   PartitionEpoch partition_epoch{0};
+  bool is_new = false;  // a log may be made when there is none
   SmallList<BrokerId, 3> replicas;
   SmallList<BrokerId, 3> isr;
-  Uuid directory;       // where this broker's replica lives; directory_unassigned when nobody decided
-  bool is_new = false;  // a log may be made when there is none
+  Uuid directory;  // where this broker's replica lives; directory_unassigned when nobody decided
 
   bool operator==(const PartitionState&) const = default;
 };

@@ -124,8 +124,7 @@ void Replicas::topic_changed(const metadata::TopicChange& change) {
 std::optional<PartitionState> Replicas::wanted(const TopicPartition& name, Uuid topic_id) const {
   const metadata::PartitionRegistration* registration = image_->partition(topic_id, name.partition.value);
   if (registration == nullptr || !registration->has_replica(self_.value)) return std::nullopt;
-  PartitionState state{.topic_id = topic_id,
-                       .leader = BrokerId(registration->leader),
+  PartitionState state{.leader = BrokerId(registration->leader),
                        .leader_epoch = LeaderEpoch(registration->leader_epoch),
                        .partition_epoch = PartitionEpoch(registration->partition_epoch),
                        .directory = registration->directory_of(self_.value)};

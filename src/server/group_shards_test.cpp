@@ -106,7 +106,6 @@ class World {
   }
   void set_state(replication::Partition& partition, std::int32_t leader, std::int32_t epoch) {
     replication::PartitionState state;
-    state.topic_id = topic_id;
     state.leader = BrokerId(leader);
     state.leader_epoch = LeaderEpoch(epoch);
     state.replicas = {BrokerId(1), BrokerId(2)};

@@ -95,7 +95,7 @@ runtime::Task<void> wait_until_ready(const RequestContext& context, const hostin
       const auto* topic = image->topic(name);
       if (!topic) continue;
       for (const auto& [index, partition] : topic->partitions)
-        if (BrokerId(partition->leader) == node_id && !is_ready(partitions, topic->id, PartitionIndex(index)))
+        if (BrokerId(partition.leader) == node_id && !is_ready(partitions, topic->id, PartitionIndex(index)))
           return false;
     }
     return true;

@@ -85,7 +85,6 @@ class World {
     auto partition = std::make_shared<replication::Partition>(
         name, id, BrokerId(1), std::make_shared<replication::TopicSettings>(), machine.environment());
     replication::PartitionState state;
-    state.topic_id = id;
     state.leader = BrokerId(1);
     state.leader_epoch = LeaderEpoch(1);
     state.replicas = state.isr = {BrokerId(1)};

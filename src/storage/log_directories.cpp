@@ -234,11 +234,11 @@ void LogDirectories::Inner::handle_failure(Place& place) {
   {
     const ShortLock::Guard guard(lock);
     place.logs = 0;
-    const auto drop = [&](std::map<TopicPartition, LogRef>& logs, std::vector<std::string>& names) {
-      std::erase_if(logs, [&](const auto& entry) {
-        if (&entry.second->directory() != &directory) return false;
-        names.push_back(entry.first.to_string());
-        dropped.push_back(entry.second);
+    const auto drop = [&](LogsByName& logs, std::vector<std::string>& names) {
+      std::erase_if(logs, [&](const LogRef& each) {
+        if (&each->directory() != &directory) return false;
+        names.push_back(each->name().to_string());
+        dropped.push_back(each);
         return true;
       });
     };
@@ -262,22 +262,23 @@ void LogDirectories::Inner::handle_failure(Place& place) {
 
 void LogDirectories::Inner::put(const LogRef& made) {
   const ShortLock::Guard guard(lock);
-  (made->is_future() ? future : current)[made->name()] = made;
+  LogsByName& logs = made->is_future() ? future : current;
+  logs.erase(made);
+  logs.insert(made);
 }
 
 LogRef LogDirectories::find(const TopicPartition& name, bool future) const {
   const ShortLock::Guard guard(inner_->lock);
   const auto& logs = future ? inner_->future : inner_->current;
   const auto found = logs.find(name);
-  return found == logs.end() ? nullptr : found->second;
+  return found == logs.end() ? nullptr : *found;
 }
 
 std::vector<LogRef> LogDirectories::logs() const {
   const ShortLock::Guard guard(inner_->lock);
   std::vector<LogRef> all;
   all.reserve(inner_->current.size() + inner_->future.size());
-  for (const auto& [name, log] : inner_->current) all.push_back(log);
-  for (const auto& [name, log] : inner_->future) all.push_back(log);
+  for (const auto* logs : {&inner_->current, &inner_->future}) all.insert(all.end(), logs->begin(), logs->end());
   return all;
 }
 
@@ -425,7 +426,7 @@ runtime::Task<Result<void>> LogDirectories::Inner::remove(TopicPartition name, b
       const ShortLock::Guard guard(lock);
       auto& logs = is_future ? future : current;
       if (const auto found = logs.find(name); found != logs.end()) {
-        removed = found->second;
+        removed = *found;
         logs.erase(found);
       }
     }

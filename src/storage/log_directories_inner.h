@@ -45,6 +45,14 @@ struct LogDirectories::Inner {
     std::string directory_name;
     PartitionDirectory what;
   };
+  // Logs carry their own key.
+  struct ByName {
+    using is_transparent = void;
+    bool operator()(const LogRef& a, const LogRef& b) const { return a->name() < b->name(); }
+    bool operator()(const LogRef& a, const TopicPartition& b) const { return a->name() < b; }
+    bool operator()(const TopicPartition& a, const LogRef& b) const { return a < b->name(); }
+  };
+  using LogsByName = std::set<LogRef, ByName>;
   // A partition's directory that was renamed to "-delete".
   struct Doomed {
     runtime::MonoTime at;
@@ -146,8 +154,8 @@ struct LogDirectories::Inner {
   runtime::Watermark all_loaded;               // 1 when they are
 
   mutable runtime::ShortLock lock;
-  std::map<TopicPartition, LogRef> current;
-  std::map<TopicPartition, LogRef> future;
+  LogsByName current;
+  LogsByName future;
   std::set<TopicPartition> loading;
   std::vector<std::weak_ptr<Log>> with_work;  // told since the last look
 

@@ -30,7 +30,7 @@ std::vector<LogRef> LogDirectories::Inner::logs_in(const Place& place) const {
   std::vector<LogRef> here;
   const ShortLock::Guard guard(lock);
   for (const auto* logs : {&current, &future}) {
-    for (const auto& [name, each] : *logs) {
+    for (const LogRef& each : *logs) {
       if (&each->directory() == place.directory.get()) here.push_back(each);
     }
   }

@@ -146,20 +146,20 @@ MetadataHandler::TopicAnswer MetadataHandler::describe(const RequestContext& con
   for (const auto& [index, partition] : topic.partitions) {
     auto& described = answer.partitions.emplace_back();
     described.partition_index = index;
-    described.leader_epoch = partition->leader_epoch;
-    described.offline_replicas = offline_replicas(image, *partition, context.identity.listener);
+    described.leader_epoch = partition.leader_epoch;
+    described.offline_replicas = offline_replicas(image, partition, context.identity.listener);
     // Version 0 lists only who can be reached, and says so.
     const bool reachable_only = context.version == 0;
-    for (const std::int32_t replica : partition->replicas)
+    for (const std::int32_t replica : partition.replicas)
       if (!reachable_only || alive_endpoint(image, BrokerId(replica), context.identity.listener))
         described.replica_nodes.push_back(replica);
-    for (const std::int32_t replica : partition->isr)
+    for (const std::int32_t replica : partition.isr)
       if (!reachable_only || alive_endpoint(image, BrokerId(replica), context.identity.listener))
         described.isr_nodes.push_back(replica);
 
-    const auto* leader = image.broker(BrokerId(partition->leader));
+    const auto* leader = image.broker(BrokerId(partition.leader));
     const bool ready =
-        BrokerId(partition->leader) != settings_.node_id || is_ready(partitions_, topic.id, PartitionIndex(index));
+        BrokerId(partition.leader) != settings_.node_id || is_ready(partitions_, topic.id, PartitionIndex(index));
     described.leader_id = -1;
     if (!leader || !ready) {
       described.error_code = wire_of(ErrorCode::leader_not_available);
@@ -167,9 +167,9 @@ MetadataHandler::TopicAnswer MetadataHandler::describe(const RequestContext& con
       described.error_code = wire_of(context.version >= listener_not_found_from ? ErrorCode::listener_not_found
                                                                                 : ErrorCode::leader_not_available);
     } else {
-      described.leader_id = partition->leader;
-      if (described.replica_nodes.size() < partition->replicas.size() ||
-          described.isr_nodes.size() < partition->isr.size())
+      described.leader_id = partition.leader;
+      if (described.replica_nodes.size() < partition.replicas.size() ||
+          described.isr_nodes.size() < partition.isr.size())
         described.error_code = wire_of(ErrorCode::replica_not_available);
     }
   }

@@ -14,7 +14,7 @@ runtime::Task<ListPartitionReassignmentsHandler::Response> ListPartitionReassign
   response.error_message.reset();
   if (!request.topics) {
     for (const auto& topic : image->topics())
-      for (const auto& [index, partition] : topic->partitions) add(*topic, index, *partition, response);
+      for (const auto& [index, partition] : topic->partitions) add(*topic, index, partition, response);
     co_return response;
   }
   for (const auto& asked : *request.topics) {
