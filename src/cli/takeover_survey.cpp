@@ -286,8 +286,7 @@ class Surveyor {
     for (const metadata::TopicRef& topic : survey_.metadata->image->topics()) {
       for (const auto& [index, partition] : topic->partitions) {
         const TopicPartition name{topic->name, PartitionIndex(index)};
-        if (owner_ && owner_->node_id && partition.has_replica(owner_->node_id->value) &&
-            !partitions_.contains(name)) {
+        if (owner_ && owner_->node_id && partition.has_replica(owner_->node_id->value) && !partitions_.contains(name)) {
           missing.push_back(fmt::format("{}-{}", topic->name, index));
         }
       }
