@@ -32,7 +32,8 @@ void ProducerBatch::close(records::Compressor& compressor) {
 
 void ProducerBatch::stamp(const BatchSequence& numbers) {
   records::MutableRecordBatch batch{MutableBytes(bytes_)};
-  batch.set_producer_state(ProducerId(numbers.producer.id), ProducerEpoch(numbers.producer.epoch), numbers.base, false);
+  batch.set_producer_state(ProducerId(numbers.producer.id), ProducerEpoch(numbers.producer.epoch), numbers.base,
+                           numbers.transactional);
 }
 
 void ProducerBatch::succeeded(std::int64_t base_offset, std::int64_t log_append_time) {
@@ -131,6 +132,7 @@ Accumulator::Appended Accumulator::append(const RecordView& record, const record
     last = queue.batches.back().get();
     last->serial = next_serial_++;
     incomplete_.insert(last->serial);
+    if (began_) began_(last->partition());
   }
   const std::size_t before = last->plain_bytes();
   last->append(fields, std::move(delivered));
@@ -232,8 +234,10 @@ std::vector<ProducerBatchRef> Accumulator::drain(std::int32_t node, const Leader
       continue;
     }
     if (sequences != nullptr) {
-      const bool allowed = batch->sequence.assigned() ? sequences->may_resend(batch->partition(), batch->sequence)
-                                                      : sequences->may_assign(batch->partition());
+      const bool first = !batch->sequence.assigned();
+      const bool allowed = sequences->may_send(batch->partition()) &&
+                           (first ? sequences->may_assign(batch->partition())
+                                  : sequences->may_resend(batch->partition(), batch->sequence));
       if (!allowed) {
         next = (next + 1) % queues.size();
         continue;
@@ -350,6 +354,30 @@ std::vector<ProducerBatchRef> Accumulator::take_all() {
     }
   }
   return all;
+}
+
+std::vector<ProducerBatchRef> Accumulator::take_unsent() {
+  std::vector<ProducerBatchRef> unsent;
+  for (auto& [name, topic] : topics_) {
+    for (Queue& queue : topic.queues) {
+      std::deque<ProducerBatchRef> sent;
+      for (ProducerBatchRef& batch : queue.batches) {
+        if (batch->sequence.assigned()) {
+          sent.push_back(std::move(batch));
+        } else {
+          unsent.push_back(std::move(batch));
+        }
+      }
+      queue.batches = std::move(sent);
+    }
+  }
+  return unsent;
+}
+
+std::int32_t Accumulator::sticky_partition(std::string_view name, std::span<const LeaderOf> leaders) {
+  Topic& topic = topic_of(name, leaders.size());
+  const std::int32_t current = topic.partitioner.current();
+  return current >= 0 ? current : choose_partition(topic, leaders);
 }
 
 MonoTime Accumulator::next_expiry() const {

@@ -146,12 +146,18 @@ class Accumulator {
   // Takes out what waits longer than delivery.timeout.ms.
   std::vector<ProducerBatchRef> take_expired(runtime::MonoTime now);
   std::vector<ProducerBatchRef> take_all();
+  // What was never sent, so that no broker can have it.
+  std::vector<ProducerBatchRef> take_unsent();
   runtime::MonoTime next_expiry() const;
 
   // All that is queued now is ready at once, until end_flush().
   void begin_flush() { ++flushes_; }
   void end_flush() { --flushes_; }
   void close() { closed_ = true; }
+  // Called when a record began a batch.
+  void on_new_batch(std::function<void(const TopicPartition&)> began) { began_ = std::move(began); }
+  // Where the next record without a key goes.
+  std::int32_t sticky_partition(std::string_view topic, std::span<const LeaderOf> leaders);
   // Somebody waits for memory: nothing lingers any more.
   void set_exhausted(bool exhausted) { exhausted_ = exhausted; }
 
@@ -195,6 +201,7 @@ class Accumulator {
   int flushes_ = 0;
   bool closed_ = false;
   bool exhausted_ = false;
+  std::function<void(const TopicPartition&)> began_;
 };
 
 }  // namespace klamm::client

@@ -162,6 +162,13 @@ Result<GroupMetadata> Consumer::group_metadata() const {
   return GroupMetadata{settings.id, as->generation, as->member_id, as->instance_id};
 }
 
+Offsets Consumer::positions() const {
+  Offsets offsets;
+  if (!fetcher_) return offsets;
+  for (const auto& [name, position] : fetcher_->positions()) offsets[external(name)].offset = position;
+  return offsets;
+}
+
 Task<Result<void>> Consumer::close(runtime::Duration timeout) {
   if (configuration_error_) co_return Result<void>();
   if (group_) {

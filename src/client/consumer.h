@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/offsets.h"
 #include "client/record.h"
 #include "client/result.h"
 #include "runtime/clock.h"
@@ -71,28 +72,11 @@ class Batch {
   std::vector<std::shared_ptr<const void>> owners_;
 };
 
-struct PartitionName {
-  std::string topic;
-  std::int32_t partition = 0;
-
-  auto operator<=>(const PartitionName&) const = default;
-};
-
 struct OffsetAndTimestamp {
   std::int64_t offset = -1;
   std::int64_t timestamp = -1;
   std::int32_t leader_epoch = -1;
 };
-
-// An offset as it is committed: of the next record to be read.
-struct OffsetAndMetadata {
-  std::int64_t offset = -1;
-  std::string metadata;
-  std::int32_t leader_epoch = -1;
-
-  bool operator==(const OffsetAndMetadata&) const = default;
-};
-using Offsets = std::map<PartitionName, OffsetAndMetadata>;
 
 // What a rebalance calls, from within poll(), unsubscribe() and close(). Each may be left out; without `lost`,
 // `revoked` is called instead.
@@ -101,14 +85,6 @@ struct RebalanceListener {
   Call assigned;  // these are new; may be none
   Call revoked;   // these go, and what was read of them may still be committed
   Call lost;      // these are gone already
-};
-
-// Under which name the consumer commits: for offsets in transactions (KIP-447).
-struct GroupMetadata {
-  std::string group_id;
-  std::int32_t generation_id = -1;
-  std::string member_id;
-  std::optional<std::string> group_instance_id;
 };
 
 class Consumer {
@@ -139,6 +115,8 @@ class Consumer {
   // No entry where nothing is committed.
   runtime::Task<Result<Offsets>> committed(std::vector<PartitionName> partitions);
   Result<GroupMetadata> group_metadata() const;
+  // Of the next record of each partition that poll() gives, where that is known: what was read so far.
+  Offsets positions() const;
   // Commits when that is automatic, and leaves the group; destroying it alone is like a crash for the group.
   runtime::Task<Result<void>> close(runtime::Duration timeout = std::chrono::seconds(30));
 

@@ -24,6 +24,7 @@ Task<Result<Coordinator::Answer>> Coordinator::ask(MonoTime deadline) {
   const auto version = (*link)->versions().latest_usable<FindCoordinatorRequest>();
   if (!version) co_return Error(version.error().code, version.error().message);
   FindCoordinatorRequest request;
+  request.key_type = static_cast<std::int8_t>(of_);
   if (*version >= first_with_many) {
     request.coordinator_keys = {group_id_};
   } else {
@@ -36,10 +37,10 @@ Task<Result<Coordinator::Answer>> Coordinator::ask(MonoTime deadline) {
   Answer answer;
   if (!body.coordinators.empty()) {
     const auto& first = body.coordinators.front();
-    answer = {error_code_of(first.error_code), first.node_id};
+    answer = {error_code_of(first.error_code), first.node_id, first.error_message.value_or("")};
     broker = {first.node_id, first.host, first.port, {}};
   } else {
-    answer = {error_code_of(body.error_code), body.node_id};
+    answer = {error_code_of(body.error_code), body.node_id, body.error_message.value_or("")};
     broker = {body.node_id, body.host, body.port, {}};
   }
   if (answer.code == ErrorCode::none) {

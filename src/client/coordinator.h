@@ -1,4 +1,4 @@
-// Where a group's coordinator is, and a connection to it. One for each consumer with a group.
+// Where the coordinator of a group or of transactions is, and a connection to it.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,15 @@ namespace klamm::client {
 
 class Coordinator {
  public:
-  Coordinator(Core& core, std::string group_id) : core_(core), group_id_(std::move(group_id)) {}
+  enum class Of : std::int8_t { group = 0, transactions = 1 };  // as FindCoordinator numbers them
+
+  Coordinator(Core& core, std::string group_id, Of of = Of::group)
+      : core_(core), group_id_(std::move(group_id)), of_(of) {}
 
   struct Answer {
     ErrorCode code = ErrorCode::none;
     std::int32_t node = -1;
+    std::string message = {};
   };
   // Asks any broker once; what it says is remembered.
   runtime::Task<Result<Answer>> ask(runtime::MonoTime deadline);
@@ -30,7 +34,8 @@ class Coordinator {
 
  private:
   Core& core_;
-  std::string group_id_;
+  std::string group_id_;  // or the transactional id
+  Of of_;
   std::optional<std::int32_t> node_;
 };
 

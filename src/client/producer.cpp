@@ -2,6 +2,7 @@
 
 #include <coroutine>
 
+#include "client/consumer.h"
 #include "client/core.h"
 #include "client/sender.h"
 
@@ -89,8 +90,12 @@ Task<Result<void>> Producer::ready(RecordView record) {
   std::string topic(record.topic);
   const std::size_t bytes = size_bound(record);
   const Result<void> known = co_await sender_->wait_for_topic(std::move(topic), record.partition, deadline);
-  if (!known) co_return known.error();
+  if (!known) {
+    sender_->not_taken(known.error());
+    co_return known.error();
+  }
   const Result<void> room = co_await sender_->wait_for_room(bytes, deadline);
+  if (!room) sender_->not_taken(room.error());
   co_return room;
 }
 
@@ -98,6 +103,100 @@ Task<Result<void>> Producer::flush() {
   if (configuration_error_) co_return *configuration_error_;
   const Result<void> flushed = co_await sender_->flush();
   co_return flushed;
+}
+
+// --- transactions ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Error not_transactional() {
+  return Error::of_kind(kinds::illegal_state,
+                        "Cannot use transactional methods without enabling transactions by setting the "
+                        "transactional.id configuration property");
+}
+Error ended() {
+  return Error::of_kind(kinds::illegal_state, "The transaction has ended, or its producer is closed.");
+}
+// As KafkaProducer.throwIfInvalidGroupMetadata.
+std::optional<Error> invalid(const GroupMetadata& group) {
+  if (group.generation_id <= 0 || !group.member_id.empty()) return std::nullopt;
+  return Error::of_kind(
+      kinds::illegal_argument,
+      fmt::format("Passed in group metadata GroupMetadata(groupId = {}, generationId = {}, memberId = {}, "
+                  "groupInstanceId = {}) has generationId > 0 but the member.id is unknown",
+                  group.group_id, group.generation_id, group.member_id, group.group_instance_id.value_or("")));
+}
+
+}  // namespace
+
+Task<Result<void>> Producer::init_transactions() {
+  if (configuration_error_) co_return *configuration_error_;
+  const auto session = sender_->transactions();
+  if (!session) co_return not_transactional();
+  const Result<void> done = co_await session->initialize();
+  co_return done;
+}
+
+Task<Result<Transaction>> Producer::begin() {
+  if (configuration_error_) co_return *configuration_error_;
+  const auto session = sender_->transactions();
+  if (!session) co_return not_transactional();
+  const Result<void> begun = co_await session->begin();
+  if (!begun) co_return begun.error();
+  co_return Transaction(session);
+}
+
+std::optional<Error> Producer::fatal() const {
+  if (configuration_error_) return configuration_error_;
+  if (const auto& session = sender_->transactions()) {
+    const Error* why = session->machine().fatal();
+    if (why != nullptr) return *why;
+  }
+  return sender_->fatal();
+}
+
+Transaction& Transaction::operator=(Transaction&& other) noexcept {
+  std::swap(session_, other.session_);
+  return *this;
+}
+
+Transaction::~Transaction() {
+  if (const auto session = session_.lock()) session->abandon();
+}
+
+Task<Result<void>> Transaction::send_offsets(Offsets offsets, GroupMetadata group) {
+  const auto session = session_.lock();
+  if (!session) co_return ended();
+  if (auto wrong = invalid(group)) co_return *std::move(wrong);
+  OffsetsForGroup positions{{}, group.group_id, {group.generation_id, group.member_id, group.group_instance_id}};
+  for (const auto& [name, each] : offsets) {
+    positions.offsets[{name.topic, PartitionIndex(name.partition)}] = {each.offset, each.leader_epoch, each.metadata};
+  }
+  const Result<void> done = co_await session->send_offsets(std::move(positions));
+  co_return done;
+}
+
+Task<Result<void>> Transaction::add_offsets(const Consumer& consumer) {
+  Result<GroupMetadata> group = consumer.group_metadata();
+  if (!group) co_return group.error();
+  const Result<void> done = co_await send_offsets(consumer.positions(), *std::move(group));
+  co_return done;
+}
+
+Task<Result<void>> Transaction::commit() {
+  const auto session = session_.lock();
+  if (!session) co_return ended();
+  const Result<void> done = co_await session->commit();
+  if (done) session_.reset();
+  co_return done;
+}
+
+Task<Result<void>> Transaction::abort() {
+  const auto session = session_.lock();
+  if (!session) co_return ended();
+  const Result<void> done = co_await session->abort();
+  if (done) session_.reset();
+  co_return done;
 }
 
 Task<Result<void>> Producer::close(runtime::Duration timeout) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "client/client.h"
+#include "client/offsets.h"
 #include "client/record.h"
 #include "client/result.h"
 #include "runtime/clock.h"
@@ -16,7 +17,38 @@
 
 namespace klamm::client {
 
+class Consumer;
 class Sender;
+class TransactionSession;
+
+// A transaction that is open: what the producer is given goes into it. Destroyed before its end it is aborted. The end
+// of a transaction is waited for max.block.ms; an error for lack of time leaves it open, to be asked for again.
+//
+//   auto transaction = co_await out.begin();
+//   ... co_await out.send(...), co_await transaction->add_offsets(in) ...
+//   if (!co_await transaction->commit()) co_await transaction->abort();
+class Transaction {
+ public:
+  Transaction(Transaction&&) noexcept = default;
+  Transaction& operator=(Transaction&& other) noexcept;
+  ~Transaction();
+
+  // The group has read so far when this transaction is committed (KIP-447). `group`: Consumer::group_metadata().
+  runtime::Task<Result<void>> send_offsets(Offsets offsets, GroupMetadata group);
+  // What the consumer's polls have given so far.
+  runtime::Task<Result<void>> add_offsets(const Consumer& consumer);
+  // Sends what is left, waits for every record; an error means that it is not committed unless it is one of time. After
+  // one of a record or of the transaction abort() leads on, unless Producer::fatal().
+  runtime::Task<Result<void>> commit();
+  // Drops what was not sent.
+  runtime::Task<Result<void>> abort();
+
+ private:
+  friend class Producer;
+  explicit Transaction(std::weak_ptr<TransactionSession> session) : session_(std::move(session)) {}
+
+  std::weak_ptr<TransactionSession> session_;  // none once it has ended
+};
 
 class Producer {
  public:
@@ -42,7 +74,15 @@ class Producer {
 
   // Everything given so far is sent now and has its answer.
   runtime::Task<Result<void>> flush();
-  // Sends what is left, at most so long; takes nothing any more.
+  // --- with transactional.id: records are taken inside of transactions only ---
+  // Takes the id: whoever had it before is fenced, and what it left open is aborted. begin() does it when it must; who
+  // reads from a group does it before the first poll, which offsets in an open transaction would hold up.
+  runtime::Task<Result<void>> init_transactions();
+  runtime::Task<Result<Transaction>> begin();
+  // Why nothing can be sent any more: another producer has the id, an authorization is missing.
+  std::optional<Error> fatal() const;
+
+  // Sends what is left, at most so long; takes nothing any more. An open transaction is aborted.
   runtime::Task<Result<void>> close(runtime::Duration timeout = std::chrono::hours(24));
 
  private:

@@ -53,10 +53,16 @@ Sender::Sender(Core& core, ProducerSettings settings)
       log_(core.log().named("org.apache.kafka.clients.producer.internals.Sender",
                             fmt::format("[Producer clientId={}] ", core.settings().client_id))),
       accumulator_(accumulator_settings(settings), core.environment().random),
+      sequences_(settings.transactions.has_value()),
       room_(core.reactor()),
       finished_(core.reactor()),
       tasks_(core.reactor()) {
   on_change_ = core_.on_change([this] { run_soon(); });
+  if (!settings_.transactions) return;
+  guarded_ = true;
+  transactions_ = std::make_shared<TransactionSession>(core_, settings_, sequences_, [this] { transaction_changed(); });
+  accumulator_.on_new_batch(
+      [this](const TopicPartition& partition) { transactions_->machine().add_partition(partition); });
 }
 
 Sender::~Sender() {
@@ -91,10 +97,26 @@ LeaderOf Sender::leader_of(const TopicPartition& partition) const {
   return info == nullptr ? LeaderOf{} : LeaderOf{info->leader, info->leader_epoch};
 }
 
+const std::vector<LeaderOf>& Sender::leaders_of(std::string_view topic) {
+  auto found = leaders_.find(topic);
+  if (found == leaders_.end()) found = leaders_.emplace(std::string(topic), Leaders{}).first;
+  Leaders& leaders = found->second;
+  if (leaders.version != core_.cluster_version()) {
+    leaders.by_partition.clear();
+    for (const PartitionInfo& info : core_.cluster().topic(topic)->partitions) {
+      leaders.by_partition.push_back({info.leader, info.leader_epoch});
+    }
+    leaders.version = core_.cluster_version();
+  }
+  return leaders.by_partition;
+}
+
 bool Sender::take(const RecordView& record, Delivered delivered) {
-  if (fatal_) {
-    if (delivered) delivered(*fatal_);
-    return true;
+  if (guarded_) {
+    if (const auto refused = refusal(record)) {
+      if (delivered) delivered(*refused);
+      return true;
+    }
   }
   if (!knows_topic(record.topic, record.partition)) return false;
 
@@ -110,7 +132,9 @@ bool Sender::take(const RecordView& record, Delivered delivered) {
   fields.headers = headers;
   const std::size_t size = records::batch_size_upper_bound(fields);
   const auto too_large = [&](std::string text) {
-    if (delivered) delivered(Error::of_kind(kinds::record_too_large, std::move(text)));
+    const Error error = Error::of_kind(kinds::record_too_large, std::move(text));
+    not_taken(error);
+    if (delivered) delivered(error);
     return true;
   };
   if (size > settings_.request_bytes_max) {
@@ -126,21 +150,12 @@ bool Sender::take(const RecordView& record, Delivered delivered) {
                     size));
   }
 
-  auto found = leaders_.find(record.topic);
-  if (found == leaders_.end()) found = leaders_.emplace(std::string(record.topic), Leaders{}).first;
-  Leaders& leaders = found->second;
-  if (leaders.version != core_.cluster_version()) {
-    leaders.by_partition.clear();
-    for (const PartitionInfo& info : core_.cluster().topic(record.topic)->partitions) {
-      leaders.by_partition.push_back({info.leader, info.leader_epoch});
-    }
-    leaders.version = core_.cluster_version();
-  }
+  const std::vector<LeaderOf>& leaders = leaders_of(record.topic);
   std::int32_t partition = record.partition;
   if (partition < 0 && record.key && !settings_.ignore_keys) {
-    partition = partition_of_key(as_bytes(*record.key), static_cast<std::int32_t>(leaders.by_partition.size()));
+    partition = partition_of_key(as_bytes(*record.key), static_cast<std::int32_t>(leaders.size()));
   }
-  switch (accumulator_.append(record, fields, partition, leaders.by_partition, std::move(delivered), core_.now())) {
+  switch (accumulator_.append(record, fields, partition, leaders, std::move(delivered), core_.now())) {
     case Accumulator::Appended::taken:
       return true;
     case Accumulator::Appended::something_to_do:
@@ -211,8 +226,13 @@ Task<Result<void>> Sender::wait_for_room(std::size_t bytes, MonoTime deadline) {
 // One look at everything: what can be sent is sent, what is too old fails, and the next look is scheduled.
 void Sender::run() {
   const MonoTime now = core_.now();
-  if (fatal_) return;
-  if (settings_.idempotent) {
+  MonoTime next_look = runtime::never;
+  if (transactions_) {
+    next_look = run_transactions();
+    if (fatal_) return;
+  } else if (fatal_) {
+    return;
+  } else if (settings_.idempotent) {
     sequences_.resolve();
     if (!sequences_.producer().valid() && !obtaining_id_ && accumulator_.has_incomplete()) {
       obtaining_id_ = true;
@@ -225,10 +245,10 @@ void Sender::run() {
     core_.watch_topic(topic, true);
     core_.request_refresh();
   }
-  MonoTime next_look = ready.next_look;
+  next_look = std::min(next_look, ready.next_look);
   for (const std::int32_t node : ready.nodes) send_to(node, next_look);
   expire(now);
-  run_at(std::max(now, std::min(next_look, next_expiry())));
+  run_at(std::exchange(look_again_, false) ? now : std::max(now, std::min(next_look, next_expiry())));
 }
 
 void Sender::send_to(std::int32_t node, MonoTime& next_look) {
@@ -277,7 +297,12 @@ void Sender::send(Link& link, std::vector<ProducerBatchRef> batches) {
     batch->in_flight = true;
   }
   // From version 13 on topics are named by id alone.
-  const std::int16_t version_max = all_ids_known ? ProduceRequest::max_version : std::int16_t{12};
+  std::int16_t version_max = all_ids_known ? ProduceRequest::max_version : std::int16_t{12};
+  if (transactions_) {
+    request.transactional_id = settings_.transactions->id;
+    // What a later version produces belongs to the transaction by itself.
+    if (!transactions_->machine().second_version()) version_max = std::min<std::int16_t>(version_max, 11);
+  }
   const auto version =
       link.versions().latest_usable(ProduceRequest::api_key, {ProduceRequest::min_version, version_max});
   call->batches = std::move(batches);
@@ -387,6 +412,7 @@ void Sender::complete(const ProducerBatchRef& batch, PartitionAnswer answer) {
 }
 
 bool Sender::may_retry(const ProducerBatch& batch, const PartitionAnswer& answer) {
+  if (fatal_) return false;
   if (core_.now() - batch.created() >= settings_.delivery_timeout || batch.attempts() >= settings_.retries)
     return false;
   if (!settings_.idempotent) return is_retriable(answer.code);
@@ -401,7 +427,13 @@ void Sender::succeed(ProducerBatch& batch, const PartitionAnswer& answer) {
 }
 
 void Sender::fail(ProducerBatch& batch, const PartitionAnswer& answer, bool never_appended) {
-  if (settings_.idempotent) sequences_.failed(batch.partition(), batch.sequence, answer.code, never_appended);
+  not_taken(answer.code == ErrorCode::topic_authorization_failed
+                ? Error(answer.code, fmt::format("Not authorized to access topics: [{}]", batch.partition().topic))
+                : Error(answer.code, answer.message));
+  // After a fatal error batches are gone that the numbers still tell of.
+  if (settings_.idempotent && !fatal_) {
+    sequences_.failed(batch.partition(), batch.sequence, answer.code, never_appended);
+  }
   const auto error_of = [&](std::int32_t index) {
     if (answer.code == ErrorCode::topic_authorization_failed) {
       return Error(answer.code, fmt::format("Not authorized to access topics: [{}]", batch.partition().topic));
@@ -422,7 +454,7 @@ void Sender::fail(ProducerBatch& batch, const PartitionAnswer& answer, bool neve
   batch.failed(error_of);
   finish(batch);
   const Error whole(answer.code, answer.message);
-  if (settings_.idempotent && whole.fatal()) fail_everything(whole);
+  if (settings_.idempotent && !transactions_ && whole.fatal()) fail_everything(whole);
 }
 
 void Sender::finish(ProducerBatch& batch) {
@@ -468,6 +500,7 @@ void Sender::expire(ProducerBatch& batch, MonoTime now) {
     sequences_.forget(batch.partition(), batch.sequence);
   }
   batch.failed([&](std::int32_t) { return Error::of_kind(kinds::timeout, text); });
+  not_taken(Error::of_kind(kinds::timeout, text));
 }
 
 MonoTime Sender::next_expiry() const {
@@ -483,6 +516,7 @@ MonoTime Sender::next_expiry() const {
 void Sender::fail_everything(const Error& error) {
   if (fatal_) return;
   fatal_ = error;
+  guarded_ = true;
   for (const ProducerBatchRef& batch : accumulator_.take_all()) {
     batch->failed([&](std::int32_t) { return error; });
     finish(*batch);
@@ -530,6 +564,10 @@ Task<void> Sender::close(MonoTime deadline) {
   accumulator_.close();
   run_soon();
   while (accumulator_.has_incomplete() && co_await finished_.wait(deadline)) {
+  }
+  if (transactions_) {
+    co_await transactions_->close(deadline);
+    transactions_->end();
   }
   fail_everything(Error::of_kind(kinds::kafka, "Producer is closed forcefully."));
   for (const auto& request : requests_) {

@@ -14,6 +14,7 @@
 #include "client/sequences.h"
 #include "client/settings.h"
 #include "client/signal.h"
+#include "client/transaction_session.h"
 
 namespace klamm::protocol {
 struct ProduceResponse;
@@ -40,6 +41,10 @@ class Sender final : runtime::Timer {
   runtime::Task<void> close(runtime::MonoTime deadline);
   // Nothing can be sent any more.
   const std::optional<Error>& fatal() const { return fatal_; }
+  // A record could not be taken: without it the transaction is not whole.
+  void not_taken(const Error& error);
+  // Of a producer with a transactional.id, else null. Who keeps it must ask whether the producer still lives.
+  const std::shared_ptr<TransactionSession>& transactions() const { return transactions_; }
 
   const ProducerSettings& settings() const { return settings_; }
   Core& core() { return core_; }
@@ -69,8 +74,12 @@ class Sender final : runtime::Timer {
 
   void fired() override { run(); }
   void run_soon();
+  void transaction_changed();
   void run_at(runtime::MonoTime at);
   void run();
+  runtime::MonoTime run_transactions();
+  std::optional<Error> refusal(const RecordView& record);
+  const std::vector<LeaderOf>& leaders_of(std::string_view topic);
   void send_to(std::int32_t node, runtime::MonoTime& next_look);
   void send(Link& link, std::vector<ProducerBatchRef> batches);
   LeaderOf leader_of(const TopicPartition& partition) const;
@@ -98,6 +107,7 @@ class Sender final : runtime::Timer {
   std::map<std::int32_t, std::int32_t> requests_in_flight_;  // by node
   std::list<std::unique_ptr<Request>> requests_;
   std::optional<Error> fatal_;
+  bool guarded_ = false;  // not every record may be taken: look at fatal_ and transactions_
   bool obtaining_id_ = false;
   int waiting_for_room_ = 0;
   int on_change_ = -1;
@@ -108,6 +118,9 @@ class Sender final : runtime::Timer {
     std::vector<LeaderOf> by_partition;
   };
   std::map<std::string, Leaders, std::less<>> leaders_;
+  std::shared_ptr<TransactionSession> transactions_;
+  bool look_again_ = false;  // the transaction changed, perhaps in the middle of a run()
+  bool completing_ = false;  // a transaction ends: nothing lingers
   runtime::TaskGroup tasks_;
 };
 

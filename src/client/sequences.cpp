@@ -31,7 +31,13 @@ std::int32_t BatchSequence::last() const {
   return records::increment_sequence(base, records - 1);
 }
 
-void Sequences::resolve() {
+void Sequences::start_over() {
+  partitions_.clear();
+  unresolved_.clear();
+}
+
+bool Sequences::resolve() {
+  bool lost = false;
   for (auto at = unresolved_.begin(); at != unresolved_.end();) {
     Partition& partition = partitions_[at->first];
     if (!partition.in_flight.empty()) {
@@ -40,12 +46,17 @@ void Sequences::resolve() {
     }
     // All are settled. If batches after the expired one were acknowledged, it had arrived; else nobody knows.
     if (!is_next(partition.next, partition.last_acked)) {
-      bump_wanted_ = true;
-      to_rewrite_.insert(at->first);
+      if (transactional_) {
+        lost = true;
+      } else {
+        bump_wanted_ = true;
+        to_rewrite_.insert(at->first);
+      }
     }
     at = unresolved_.erase(at);
   }
   if (bump_wanted_) bump_epoch();
+  return lost;
 }
 
 void Sequences::bump_epoch() {
@@ -76,6 +87,16 @@ void Sequences::start_anew(Partition& partition) {
   partition.last_acked = -1;
 }
 
+// The broker refused a batch and has nothing of it: those after it move up.
+void Sequences::close_gap(Partition& partition, const BatchSequence& gone) {
+  partition.next = records::decrement_sequence(partition.next, gone.records);
+  for (BatchSequence* batch : partition.in_flight) {
+    if (!is_after(batch->base, gone.base)) continue;
+    batch->base = records::decrement_sequence(batch->base, gone.records);
+    batch->was_reset = true;
+  }
+}
+
 bool Sequences::may_assign(const TopicPartition& partition) const {
   if (!producer_.valid() || unresolved_.contains(partition)) return false;
   const auto found = partitions_.find(partition);
@@ -89,6 +110,7 @@ void Sequences::assign(const TopicPartition& name, BatchSequence& batch) {
   if (partition.producer != producer_) start_anew(partition);
   batch.producer = producer_;
   batch.base = partition.next;
+  batch.transactional = transactional_;
   partition.next = records::increment_sequence(partition.next, batch.records);
   insert(partition, batch);
 }
@@ -112,6 +134,15 @@ void Sequences::completed(const TopicPartition& name, BatchSequence& batch, std:
 void Sequences::failed(const TopicPartition& name, BatchSequence& batch, ErrorCode code, bool never_appended) {
   Partition& partition = partitions_[name];
   remove(partition, batch);
+  if (transactional_) {
+    if (code == ErrorCode::unknown_producer_id) {
+      partitions_.erase(name);
+      unresolved_.erase(name);
+    } else if (never_appended && batch.assigned() && batch.producer == partition.producer) {
+      close_gap(partition, batch);
+    }
+    return;
+  }
   switch (code) {
     case ErrorCode::out_of_order_sequence_number:
       bump_wanted_ = true;  // a gap in the log: number 0 of a new epoch closes it
@@ -153,7 +184,12 @@ bool Sequences::may_retry(const TopicPartition& name, const BatchSequence& batch
   if (failure.code == ErrorCode::unknown_producer_id) {
     // The broker forgot this producer. Without its log start offset nothing can be concluded: ask again.
     if (failure.log_start_offset == -1 || batch.was_reset) return true;
-    return bump();
+    if (!transactional_) return bump();
+    // What it wrote is deleted, and with it what the broker knew: the numbers begin again inside of the transaction.
+    Partition& partition = partitions_[name];
+    if (partition.last_acked_offset >= failure.log_start_offset) return false;
+    start_anew(partition);
+    return true;
   }
   if (failure.code == ErrorCode::out_of_order_sequence_number) {
     const Partition& partition = partitions_[name];
@@ -161,6 +197,7 @@ bool Sequences::may_retry(const TopicPartition& name, const BatchSequence& batch
     if (open == unresolved_.end() && (batch.was_reset || !is_next(batch.base, partition.last_acked))) {
       return true;  // an earlier batch failed and will be sent again first
     }
+    if (transactional_) return false;
     // The one after the last acknowledged (or after the last of unknown fate) is refused: there is a gap.
     if (open == unresolved_.end() || batch.base == open->second) return bump();
     return true;

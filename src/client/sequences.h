@@ -1,7 +1,7 @@
 // The sequence numbers of an idempotent producer (KIP-98, KIP-360): which batch may be sent next, what may be sent
-// again, when the epoch must be bumped because a batch's fate is unknown. Knows no network: it is told what was sent
-// and what came back. Source of the rules: org.apache.kafka.clients.producer.internals.TransactionManager,
-// TxnPartitionEntry.
+// again, when the epoch must be bumped because a batch's fate is unknown. A producer with transactions never bumps by
+// itself: its transaction is given up instead. Knows no network: it is told what was sent and what came back. Source of
+// the rules: org.apache.kafka.clients.producer.internals.TransactionManager, TxnPartitionEntry.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ struct BatchSequence {
   std::int32_t records = 0;
   // The numbers were given anew after the batch had been sent under others.
   bool was_reset = false;
+  bool transactional = false;
 
   bool assigned() const { return base >= 0; }
   std::int32_t last() const;
@@ -42,13 +43,26 @@ struct ProduceFailure {
 
 class Sequences {
  public:
+  explicit Sequences(bool transactional = false) : transactional_(transactional) {}
+
   const ProducerIdentity& producer() const { return producer_; }
   // The broker handed out an id.
   void set_producer(ProducerIdentity identity) { producer_ = identity; }
+  // The numbers of all partitions begin at 0. Nothing is in flight.
+  void start_over();
+
+  // Of a producer with transactions: only to the partitions of the transaction anything is sent.
+  void add_to_transaction(const TopicPartition& partition) { in_transaction_.insert(partition); }
+  const std::set<TopicPartition>& in_transaction() const { return in_transaction_; }
+  void end_transaction() { in_transaction_.clear(); }
+  bool may_send(const TopicPartition& partition) const {
+    return !transactional_ || in_transaction_.contains(partition);
+  }
 
   // Before batches are drained: partitions whose last sent batches all expired, and pending epoch bumps. After it,
-  // producer() may be invalid again (the epoch was used up): ask the broker for a new id.
-  void resolve();
+  // producer() may be invalid again (the epoch was used up): ask the broker for a new id. True when a producer with
+  // transactions has batches whose fate nobody can tell any more.
+  bool resolve();
 
   // A batch that has no numbers yet may take some now. False while the fate of earlier batches is not settled.
   bool may_assign(const TopicPartition& partition) const;
@@ -83,10 +97,13 @@ class Sequences {
 
   void bump_epoch();
   void start_anew(Partition& partition);
+  static void close_gap(Partition& partition, const BatchSequence& gone);
   static void insert(Partition& partition, BatchSequence& batch);
   static void remove(Partition& partition, const BatchSequence& batch);
 
+  bool transactional_;
   ProducerIdentity producer_;
+  std::set<TopicPartition> in_transaction_;
   std::map<TopicPartition, Partition> partitions_;
   // The sequence number after the last batch whose fate is unknown.
   std::map<TopicPartition, std::int32_t> unresolved_;

@@ -186,5 +186,85 @@ TEST_F(SequencesTest, NumbersWrapAround) {
   EXPECT_EQ(sequences.epoch_bumps(), 1);
 }
 
+// --- with transactions ---
+
+TEST(TransactionalSequencesTest, NothingGoesToAPartitionOutsideOfTheTransaction) {
+  Sequences sequences(true);
+  sequences.set_producer({7, 0});
+  EXPECT_FALSE(sequences.may_send(orders));
+  sequences.add_to_transaction(orders);
+  EXPECT_TRUE(sequences.may_send(orders));
+  EXPECT_FALSE(sequences.may_send(bills));
+  BatchSequence a = batch_of(2);
+  sequences.assign(orders, a);
+  EXPECT_TRUE(a.transactional);
+  sequences.completed(orders, a, 0);
+  sequences.end_transaction();
+  EXPECT_FALSE(sequences.may_send(orders));
+}
+
+TEST(TransactionalSequencesTest, WhatComesAfterARefusedBatchMovesUp) {
+  Sequences sequences(true);
+  sequences.set_producer({7, 0});
+  BatchSequence a = batch_of(1), b = batch_of(3), c = batch_of(2);
+  sequences.assign(orders, a);
+  sequences.assign(orders, b);
+  sequences.assign(orders, c);
+  sequences.failed(orders, b, ErrorCode::invalid_record, true);
+  EXPECT_EQ(a.base, 0);
+  EXPECT_EQ(c.base, 1);
+  EXPECT_TRUE(c.was_reset);
+  BatchSequence d = batch_of(1);
+  sequences.completed(orders, a, 0);
+  sequences.completed(orders, c, 1);
+  sequences.assign(orders, d);
+  EXPECT_EQ(d.base, 3);
+  EXPECT_EQ(sequences.epoch_bumps(), 0);
+}
+
+TEST(TransactionalSequencesTest, ABatchOfUnknownFateIsToldNotBumped) {
+  Sequences sequences(true);
+  sequences.set_producer({7, 0});
+  BatchSequence a = batch_of(1);
+  sequences.assign(orders, a);
+  sequences.unresolved(orders, a);
+  EXPECT_FALSE(sequences.resolve()) << "it is still in flight";
+  sequences.forget(orders, a);
+  EXPECT_TRUE(sequences.resolve());
+  EXPECT_FALSE(sequences.resolve()) << "told once";
+  EXPECT_EQ(sequences.producer(), (ProducerIdentity{7, 0}));
+}
+
+TEST(TransactionalSequencesTest, ADeletedBeginningDoesNotEndTheTransaction) {
+  Sequences sequences(true);
+  sequences.set_producer({7, 0});
+  BatchSequence a = batch_of(1), b = batch_of(1), c = batch_of(1);
+  sequences.assign(orders, a);
+  sequences.completed(orders, a, 10);
+  sequences.assign(orders, b);
+  sequences.assign(orders, c);
+  EXPECT_TRUE(sequences.may_retry(orders, b, {ErrorCode::unknown_producer_id, 11}));
+  EXPECT_EQ(b.base, 0);
+  EXPECT_EQ(c.base, 1);
+  // Here it was not deletion that made the broker forget.
+  Sequences other(true);
+  other.set_producer({7, 0});
+  BatchSequence d = batch_of(1), e = batch_of(1);
+  other.assign(orders, d);
+  other.completed(orders, d, 10);
+  other.assign(orders, e);
+  EXPECT_FALSE(other.may_retry(orders, e, {ErrorCode::unknown_producer_id, 5}));
+}
+
+TEST(TransactionalSequencesTest, AGapIsNotRepairedInsideOfATransaction) {
+  Sequences sequences(true);
+  sequences.set_producer({7, 0});
+  BatchSequence a = batch_of(1), b = batch_of(1);
+  sequences.assign(orders, a);
+  sequences.assign(orders, b);
+  EXPECT_TRUE(sequences.may_retry(orders, b, {ErrorCode::out_of_order_sequence_number, 0})) << "a is sent again first";
+  EXPECT_FALSE(sequences.may_retry(orders, a, {ErrorCode::out_of_order_sequence_number, 0}));
+}
+
 }  // namespace
 }  // namespace klamm::client

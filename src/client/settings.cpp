@@ -164,6 +164,21 @@ Result<std::optional<GroupSettings>> group_settings(const Properties& properties
   return std::optional(std::move(settings));
 }
 
+Result<std::optional<TransactionSettings>> transaction_settings(const Properties& properties,
+                                                                const ConfigValues& values, bool idempotent) {
+  const auto id = text_of(properties, "transactional.id");
+  if (id && !idempotent) {
+    return config_error("Cannot set a transactional.id without also enabling idempotence.");
+  }
+  if (values.get_bool("transaction.two.phase.commit.enable")) {
+    return config_error(
+        "Invalid value true for configuration transaction.two.phase.commit.enable: only the producer itself can decide "
+        "over its transactions");
+  }
+  if (!id) return std::optional<TransactionSettings>();
+  return std::optional(TransactionSettings{*id, milliseconds(values.get_int("transaction.timeout.ms"))});
+}
+
 }  // namespace
 
 Result<std::vector<HostPort>> parse_bootstrap_servers(std::string_view text) {
@@ -250,9 +265,6 @@ Result<ProducerSettings> producer_settings(const Properties& given, const Logger
   if (!parsed) return std::move(parsed).error();
   const ConfigValues& values = *parsed;
   warn_of_unknown(given, log);
-  if (set("transactional.id") && !properties.find("transactional.id")->second.empty()) {
-    return config_error("Invalid value for configuration transactional.id: transactions are not supported yet");
-  }
 
   ProducerSettings settings;
   const std::string acks = values.get_string("acks");
@@ -261,18 +273,26 @@ Result<ProducerSettings> producer_settings(const Properties& given, const Logger
   settings.in_flight_max = values.get_int("max.in.flight.requests.per.connection");
   // Idempotence that was not asked for gives way to settings that it cannot be had with.
   settings.idempotent = values.get_bool("enable.idempotence");
-  const bool asked = set("enable.idempotence");
   if (settings.idempotent) {
     std::string why;
-    if (settings.acks != Acks::all) {
-      why = "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.";
-    } else if (settings.retries == 0) {
+    if (settings.retries == 0) {
       why = "Must set retries to non-zero when using the idempotent producer.";
-    } else if (settings.in_flight_max > 5) {
-      why = "Must set max.in.flight.requests.per.connection to at most 5 when using the idempotent producer.";
+    } else if (settings.acks != Acks::all) {
+      why = "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.";
     }
-    if (!why.empty() && asked) return config_error(why);
+    if (!why.empty() && set("enable.idempotence")) return config_error(why);
+    if (settings.in_flight_max > 5) {
+      return config_error(
+          fmt::format("To use the idempotent producer, max.in.flight.requests.per.connection must be set to at most 5. "
+                      "Current value is {}.",
+                      settings.in_flight_max));
+    }
     settings.idempotent = why.empty();
+  }
+  if (const auto transactions = transaction_settings(properties, values, settings.idempotent); !transactions) {
+    return transactions.error();
+  } else {
+    settings.transactions = *transactions;
   }
   settings.batch_bytes = static_cast<std::size_t>(std::max(1, values.get_int("batch.size")));
   settings.memory_bytes = static_cast<std::size_t>(values.get_long("buffer.memory"));

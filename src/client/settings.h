@@ -54,6 +54,12 @@ struct ConnectionSettings {
 
 enum class Acks : std::int16_t { none = 0, leader = 1, all = -1 };
 
+// Of a producer with a transactional.id.
+struct TransactionSettings {
+  std::string id;
+  std::chrono::milliseconds timeout{};  // the coordinator aborts what is open for so long
+};
+
 struct ProducerSettings {
   Acks acks = Acks::all;
   bool idempotent = true;
@@ -71,6 +77,7 @@ struct ProducerSettings {
   runtime::Duration retry_backoff_max{};
   bool ignore_keys = false;
   bool adaptive_partitioning = true;
+  std::optional<TransactionSettings> transactions = {};
 };
 
 enum class Isolation : std::int8_t { read_uncommitted = 0, read_committed = 1 };
