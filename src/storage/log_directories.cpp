@@ -323,7 +323,7 @@ LogDirectories::Inner::Place* LogDirectories::Inner::choose_place(Uuid directory
   }
   Place* best = nullptr;
   for (const auto& place : places) {
-    if (place->live() && (!best || place->logs < best->logs)) best = place.get();
+    if (place->live() && (!best || place->logs_soon() < best->logs_soon())) best = place.get();
   }
   return best;
 }

@@ -24,6 +24,8 @@ struct LogDirectories::Inner {
   struct Place {
     explicit Place(std::unique_ptr<LogDirectory> its) : directory(std::move(its)) {}
     LogDirectory* live() const { return directory->offline() ? nullptr : directory.get(); }
+    // What is still to be loaded counts for room as if it were open.
+    std::size_t logs_soon() const { return logs + (to_load - loaded); }
 
     std::unique_ptr<LogDirectory> directory;
     std::shared_ptr<runtime::FileLock> lock;

@@ -21,6 +21,33 @@ TEST(LogDirectories, MakesMissingOnesAndSpreadsLogsOverThem) {
   EXPECT_EQ(start.text("/a/t-0/partition.metadata"), "version: 0\ntopic_id: AAAAAAAAAAcAAAAAAAAABw");
 }
 
+TEST(LogDirectories, WhatIsStillBeingLoadedCountsWhereANewLogLooksForRoom) {
+  DiskState stopped;
+  {
+    Start start({}, {"/a"});
+    for (int i = 0; i < 3; ++i) start.make("t", i);
+    start.stop();
+    stopped = start.disk.state.after_crash(true);
+  }
+  Start start(std::move(stopped), {"/a", "/b"}, false);
+  runtime::TaskGroup asking(start.first);
+  const auto load = [&]() -> runtime::Task<void> {
+    auto loading = start.directories->load(start.first, start.tasks, start.events);
+    co_await std::move(loading);
+  };
+  const auto make = [&](int partition) -> runtime::Task<void> {
+    auto getting = start.directories->get_or_create(start.first, {"u", PartitionIndex(partition)}, {7, 7},
+                                                    directory_unassigned, true);
+    EXPECT_TRUE(co_await std::move(getting));
+  };
+  asking.start(load());
+  while (!start.directories->is_loading({"t", PartitionIndex(0)})) start.first.turn();
+  for (int i = 0; i < 3; ++i) asking.start(make(i));
+  start.settle();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(start.find("u", i)->path(), fmt::format("/b/u-{}", i));
+  EXPECT_NE(start.find("t"), nullptr);
+}
+
 TEST(LogDirectories, LogsMadeTogetherGoToTheDiskTogether) {
   Start start({}, {"/a"});
   start.disk.sync_groups.clear();
