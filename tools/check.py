@@ -113,6 +113,8 @@ FULL_PARTS = [
          "Apache Kafka 4.3.1's group tools and ours, at its broker and at ours: the same text", 20),
     Part("interop/client-transactions-kafka", script("tests/interop/run") + ["client-transactions-kafka"],
          "our transactional producer at Apache Kafka 4.3.1, both versions of transactions", 20),
+    Part("bench/agreement", [sys.executable, "benchmarks/agreement.py"],
+         "klamm bench and Kafka's producer-perf-test cost a Kafka the same; what they say they sent is there", 20),
     Part("interop/kcat-large", script("tests/interop/run") + ["kcat-large"], "1 GiB a codec through kcat, md5 in and out", 30),
     Part("interop/transactions-full", script("tests/interop/run") + ["transactions-full"], "a copy that is exactly once, 20 rounds of kills", 60),
     Part("interop/librdkafka", script("tests/interop/run") + ["librdkafka"], "librdkafka's own suite, against Apache Kafka too", 60),

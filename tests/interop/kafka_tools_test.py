@@ -84,8 +84,7 @@ def main():
 
         tools.run("TopicCommand", "--create", "--topic", "perf", "--partitions", "1", "--config", "segment.bytes=1048576")
         perf = tools.run("ProducerPerformance", "--topic", "perf", "--num-records", "50000", "--record-size", "200", "--throughput", "-1",
-                         "--command-property", "acks=all", "--command-property", "enable.idempotence=true",
-                         "--command-property", f"bootstrap.servers={broker.bootstrap}", server=False)
+                         "--command-property", "acks=all", "enable.idempotence=true", f"bootstrap.servers={broker.bootstrap}", server=False)
         checks.check("producer-perf-test, idempotent, acks=all", "50000 records sent" in perf, perf)
         checks.equal("its records", "perf:0:50000\n", tools.run("GetOffsetShell", "--topic", "perf"))
 
