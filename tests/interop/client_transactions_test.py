@@ -5,10 +5,8 @@ confluent-kafka. `--kafka`: the same against Apache Kafka 4.3.1. Run with a Pyth
 import collections
 import json
 import pathlib
-import queue
 import subprocess
 import sys
-import threading
 import time
 
 import confluent_kafka
@@ -19,6 +17,7 @@ from harness import KLAMM, Broker, Checks  # noqa: E402
 from kafka import Kafka  # noqa: E402
 from kafka import Klamm as KlammPrograms  # noqa: E402
 from node import Node  # noqa: E402
+from talking import Talking  # noqa: E402
 
 COPY_LOOP = KLAMM.parent / "tests" / "interop" / "copy_loop" / "klamm_copy_loop"
 PARTITIONS = 3
@@ -55,35 +54,18 @@ class TheirBroker:
         self.node.stop()
 
 
-class Driver:
-    """A klamm_copy_loop: what it says comes out of `lines`, what it logs lies in a file."""
+class Driver(Talking):
+    """A klamm_copy_loop: what it logs lies in a file."""
 
     def __init__(self, broker, source, target, name, *more):
         self.log = open(f"{broker_log_directory()}/{name}-{time.monotonic_ns()}.log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen([str(COPY_LOOP), broker.bootstrap, source, target, "copiers", name, *more], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
-        self.lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.strip())
-        self.lines.put(None)
-
-    def next(self, seconds=30):
-        try:
-            return self.lines.get(timeout=seconds)
-        except queue.Empty:
-            return None
+        super().__init__([str(COPY_LOOP), broker.bootstrap, source, target, "copiers", name, *more], patience=30, stdin=subprocess.PIPE,
+                         stderr=self.log)
 
     def do(self, command):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         return self.next()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
 
     def said(self):
         self.log.flush()

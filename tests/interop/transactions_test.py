@@ -4,16 +4,15 @@ transactions. `--full`: 20 rounds of 100,000 records with at least five kills ea
 import argparse
 import collections
 import json
-import queue
 import random
 import re
 import subprocess
 import sys
-import threading
 import time
 
 from harness import KLAMM, ROOT, Broker, Checks
 from java_test import jars
+from talking import Talking
 
 VERSIONS = (("4.4.0", ("TransactionStory", "TransactionAdminStory")), ("2.1.1", ("TransactionStory",)))
 # What is set for a test only: a transaction that times out is found at once.
@@ -42,29 +41,12 @@ def tell_stories(checks):
             checks.failed += int(counted[-1][1]) if counted else 1
 
 
-class Copier:
-    """The copy loop in a process of its own; what it says comes out of `lines`."""
+class Copier(Talking):
+    """The copy loop in a process of its own."""
 
     def __init__(self, classes, broker, name):
-        self.process = subprocess.Popen(["java", "-Xmx256m", "-cp", classes, "CopyLoop", broker.bootstrap, "input", "output",
-                                         str(PARTITIONS), name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.strip())
-        self.lines.put(None)
-
-    def next(self, seconds=120):
-        try:
-            return self.lines.get(timeout=seconds)
-        except queue.Empty:
-            return None
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
+        super().__init__(["java", "-Xmx256m", "-cp", classes, "CopyLoop", broker.bootstrap, "input", "output", str(PARTITIONS), name], patience=120,
+                         stderr=subprocess.DEVNULL)
 
 
 def tool(broker, *arguments, text=None):
